@@ -1,0 +1,95 @@
+#include "digest.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <optional>
+#include <spool/spool.hpp>
+#include <string>
+#include <utility>
+
+#include "escape.hpp"
+#include "hash_shop.hpp"
+#include "job_feed.hpp"
+#include "line_output.hpp"
+#include "ordered_printer.hpp"
+#include "progress.hpp"
+
+namespace digest_tree {
+namespace {
+
+// Some files of one job are hashed while the next are found: large enough that handing a job over does not
+// show beside hashing it, small enough that the last jobs end together.
+constexpr std::size_t most_files_per_job = 16;
+
+// Finished jobs that wait for one before them, typically 2 KB each: while one worker is busy with a huge
+// file, the others get this far ahead.
+constexpr std::size_t most_finished_jobs = 1024;
+
+// With no file to name, xargs starts sha256sum without arguments, and that hashes its empty input.
+void append_nothing_found(line_output& out) {
+  out.append("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  -\n");
+}
+
+int report_output_failure(ordered_printer& printing, int error_number) {
+  if (error_number == EPIPE) {
+    return exit_status::reader_gone;
+  }
+  std::string line;
+  append_complaint(line, "standard output", error_number);
+  printing.complain(line);
+  return exit_status::some_failed;
+}
+
+}  // namespace
+
+int digest(tree_walk& walk, const options& chosen) {
+  // Two contexts, one inside the other: which of them is done tells which signal came.
+  const auto interrupted = spool::notify_context(spool::runtime::current()->root(), {SIGINT});
+  const auto terminated = spool::notify_context(interrupted.ctx(), {SIGTERM});
+
+  line_output out(STDOUT_FILENO);
+  progress_line progress(STDERR_FILENO, ::isatty(STDERR_FILENO) == 1 && !out.is_pipe());
+  std::optional<spool::ticker> ticker;
+  ordered_printer::ticks redraw = spool::channel<std::chrono::steady_clock::time_point>(nullptr);  // never chosen
+  if (progress.shown()) {
+    redraw = ticker.emplace(progress_line::interval).c();
+  }
+
+  tally counts;
+  hash_shop shop(counts);
+  const std::size_t files_per_job = std::clamp<std::size_t>(chosen.queue_files / 8, 1, most_files_per_job);
+  spool::worker_pool pool({.name = "hash",
+                           .workers = chosen.workers,
+                           .queue_capacity = std::max<std::size_t>(1, chosen.queue_files / files_per_job)});
+  const order_channel order(most_finished_jobs);
+  job_feed feed(walk, pool, shop, order, counts, files_per_job);
+
+  // Last, so that it goes first: whatever ends this function early cancels the walk and the jobs.
+  spool::errgroup crew(terminated.ctx());
+  crew.go([&] { return feed.run(crew.context()); });
+  ordered_printer printing(order, std::move(redraw), out, progress, counts);
+  bool complete = printing.run(crew.context());
+  if (!terminated.ctx().done() && out.error_number() == 0) {
+    if (const spool::error failure = crew.wait()) {
+      failure.rethrow();
+    }
+    if (!feed.found_any()) {
+      append_nothing_found(out);
+    }
+    complete = printing.flush(terminated.ctx());
+  }
+  if (out.error_number() != 0) {
+    return report_output_failure(printing, out.error_number());
+  }
+  if (!complete) {
+    static_cast<void>(out.write_pending());  // whole lines, if the reader takes them at once
+    return interrupted.ctx().done() ? exit_status::interrupted : exit_status::terminated;
+  }
+  return printing.complained() ? exit_status::some_failed : exit_status::all_hashed;
+}
+
+}  // namespace digest_tree

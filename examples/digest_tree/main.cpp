@@ -1,0 +1,75 @@
+// Scenario: a command that has to be as fast as the machine lets it and as tidy as a shell tool: SHA-256 of
+// every file of a tree, hashed in parallel, printed in order, stopped by Ctrl-C at any moment.
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <optional>
+#include <spool/spool.hpp>
+#include <string>
+#include <system_error>
+
+#include "digest.hpp"
+#include "escape.hpp"
+#include "options.hpp"
+#include "tree_walk.hpp"
+
+namespace {
+
+using namespace digest_tree;
+
+// A file opened while descriptor 1 is closed would get that number, and our output would go there. The
+// stand-in is read-only, so that writing fails as writing to a closed descriptor does.
+void occupy_standard_descriptors() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    if (::fcntl(fd, F_GETFD) == -1 && errno == EBADF) {
+      static_cast<void>(::open("/dev/null", O_RDONLY));
+    }
+  }
+}
+
+std::optional<tree_walk> open_tree(const std::string& root) {
+  try {
+    return std::optional<tree_walk>(std::in_place, root);
+  } catch (const std::system_error& failure) {
+    std::string line;
+    append_complaint(line, root, failure.code().value());
+    std::fputs(line.c_str(), stderr);
+    return std::nullopt;
+  }
+}
+
+int run(int argc, char** argv) {
+  options chosen;
+  std::string complaint;
+  switch (parse(argc, argv, chosen, complaint)) {
+    case parse_result::help: return std::fputs(usage(), stdout) >= 0 ? 0 : exit_status::some_failed;
+    case parse_result::bad:
+      std::fprintf(stderr, "digest_tree: %s\n%s", complaint.c_str(), usage());
+      return exit_status::bad_usage;
+    case parse_result::run: break;
+  }
+  auto walk = open_tree(chosen.root);
+  if (!walk) {
+    return exit_status::bad_usage;
+  }
+  spool::runtime runtime({.name = "digest_tree"});
+  return runtime.run([&] { return digest(*walk, chosen); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of write(2), which ends us in order
+  occupy_standard_descriptors();
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& failure) {
+    std::fprintf(stderr, "digest_tree: %s\n", failure.what());
+    return digest_tree::exit_status::some_failed;
+  }
+}

@@ -1,0 +1,84 @@
+#include "ordered_printer.hpp"
+
+#include <cstdio>
+#include <string>
+#include <utility>
+
+namespace digest_tree {
+
+ordered_printer::ordered_printer(order_channel order, ticks redraw, line_output& out, progress_line& progress,
+                                 const tally& counts)
+    : order_(std::move(order)), redraw_(std::move(redraw)), out_(out), progress_(progress), counts_(counts) {}
+
+bool ordered_printer::run(const spool::context& ctx) {
+  while (auto next = next_future(ctx)) {
+    if (!wait_ready(ctx, *next)) {
+      return false;
+    }
+    job_report report = next->get();
+    if (ctx.done()) {
+      return false;
+    }
+    complain(report.complaints);
+    out_.append(report.lines);
+    if (out_.due() && !flush(ctx)) {
+      return false;
+    }
+  }
+  return !ctx.done();
+}
+
+bool ordered_printer::flush(const spool::context& ctx) {
+  if (out_.is_terminal()) {
+    progress_.clear();
+  }
+  for (;;) {
+    switch (out_.write_pending()) {
+      case line_output::state::clear: return true;
+      case line_output::state::failed: return false;
+      case line_output::state::blocked: break;
+    }
+    if (ctx.done()) {
+      return false;
+    }
+    spool::blocking([this] { out_.wait_writable(100); });
+  }
+}
+
+void ordered_printer::complain(std::string_view lines) {
+  if (!lines.empty()) {
+    complained_ = true;
+    progress_.clear();
+    std::fwrite(lines.data(), 1, lines.size(), stderr);
+  }
+}
+
+std::optional<spool::future<job_report>> ordered_printer::next_future(const spool::context& ctx) {
+  std::optional<spool::future<job_report>> next;
+  bool ended = false;
+  while (!next && !ended) {
+    spool::select(spool::on_recv(order_,
+                                 [&](std::optional<spool::future<job_report>> got) {
+                                   ended = !got;
+                                   next = std::move(got);
+                                 }),
+                  spool::on_recv(redraw_, [&](auto) { progress_.draw(counts_); }),
+                  spool::on_done(ctx, [&] { ended = true; }));
+  }
+  return next;
+}
+
+bool ordered_printer::wait_ready(const spool::context& ctx, spool::future<job_report>& next) {
+  for (bool ready = false; !ready;) {
+    bool stop = false;
+    spool::select(spool::on_ready(next, [&] { ready = true; }),
+                  spool::on_recv(redraw_, [&](auto) { progress_.draw(counts_); }),
+                  spool::on_done(ctx, [&] { stop = true; }));
+    if (stop) {
+      return false;
+    }
+  }
+  return !ctx.done();
+}
+
+}  // namespace digest_tree

@@ -1,0 +1,37 @@
+// Time points of the steady clock, and saturating arithmetic on them.
+#pragma once
+
+#include <chrono>
+#include <type_traits>
+
+namespace spool::detail {
+
+using clock = std::chrono::steady_clock;
+using time_point = clock::time_point;
+
+/// Now plus `d`; a sum that the clock cannot hold becomes "never" (time_point::max()).
+template <class Rep, class Period>
+time_point deadline_after(std::chrono::duration<Rep, Period> d) {
+  const time_point now = clock::now();
+  // Compared in the coarser of the two ways that cannot overflow: as floating seconds.
+  const std::chrono::duration<double> room = time_point::max() - now;
+  if (std::chrono::duration<double>(d) >= room - std::chrono::seconds(1)) return time_point::max();
+  if (std::chrono::duration<double>(d) <= std::chrono::duration<double>(-1e9)) return time_point::min();
+  return now + std::chrono::ceil<clock::duration>(d);
+}
+
+/// A time point of any clock as one of the steady clock.
+template <class Clock, class Duration>
+time_point to_steady(std::chrono::time_point<Clock, Duration> tp) {
+  if constexpr (std::is_same_v<Clock, clock>) {
+    if (std::chrono::duration<double>(tp.time_since_epoch()) >=
+        std::chrono::duration<double>(time_point::max().time_since_epoch())) {
+      return time_point::max();
+    }
+    return std::chrono::ceil<clock::duration>(tp);
+  } else {
+    return deadline_after(tp - Clock::now());
+  }
+}
+
+}  // namespace spool::detail

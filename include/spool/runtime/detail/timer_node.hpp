@@ -1,0 +1,37 @@
+// Timers as the layers above use them. A node is armed on the current worker's queue, or, on a plain thread, on a
+// process-wide timer thread that lives only while such timers exist. Timers outlive the runtime that armed them.
+#pragma once
+
+#include <spool/base/clock.hpp>
+
+#include <cstddef>
+
+namespace spool::detail {
+
+class timer_queue;
+
+struct timer_node {
+  /// `locked`: `fire` runs under the queue's lock, so once cancel_timer has returned it is not running and never will;
+  /// it may claim and wake a waiter, nothing more. `unlocked`: it runs after the node has left the queue, without a
+  /// lock, and may do anything that does not wait; the node must stay alive by itself (a reference count) until then.
+  enum class mode : bool { locked, unlocked };
+  using fire_fn = void (*)(timer_node&) noexcept;
+
+  timer_node(fire_fn f, mode m) noexcept : fire(f), run(m) {}
+  timer_node(const timer_node&) = delete;
+  timer_node& operator=(const timer_node&) = delete;
+
+  time_point when{};
+  fire_fn fire;
+  mode run;
+  timer_queue* queue = nullptr;  // where it was armed last; kept after it fired
+  std::size_t index = 0;         // place in that queue's heap; guarded by its lock
+};
+
+/// Arms `node` for `when`; the node must not be armed. Never waits.
+void arm_timer(timer_node& node, time_point when);
+
+/// True: the node was armed and will not fire. False: it has fired (mode unlocked: or is about to run), or was not armed.
+bool cancel_timer(timer_node& node) noexcept;
+
+}  // namespace spool::detail

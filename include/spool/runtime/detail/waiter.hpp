@@ -1,0 +1,88 @@
+// The seam through which everything above the runtime waits. Nothing else suspends a fiber.
+//
+// One waiter = one wait of one fiber or plain thread. It lives on the stack of who waits:
+//   1. construct it (binds to the calling fiber, or to the calling thread);
+//   2. register it where it can be found (a channel's queue, a context, …), under that object's lock;
+//   3. release the lock and call wait().
+// Whoever wants to end the wait calls claim(): exactly one claim succeeds. The winner alone may touch what the
+// waiter asked for (its slot), and must then call wake() exactly once, after it has released every lock. When
+// wake() returns, the waiter and the object it waited on may be gone.
+// Who waits deregisters, under the lock, from every place that did not claim it before the waiter dies.
+#pragma once
+
+#include <spool/base/clock.hpp>
+#include <spool/base/intrusive_list.hpp>
+
+#include <atomic>
+#include <cstdint>
+
+namespace spool::detail {
+
+class fiber;
+
+/// What a wait is for, as reports show it: a literal such as "recv", and the object's address.
+struct wait_site {
+  const char* what = "";
+  const void* object = nullptr;
+};
+
+class waiter {
+ public:
+  /// How a wait ended. 1 and up (select: case index + 1) are free for the object that is waited on.
+  using outcome = std::uint32_t;
+  static constexpr outcome pending = 0;
+  static constexpr outcome done = 1;
+  static constexpr outcome timed_out = ~outcome{0} - 2;
+  static constexpr outcome canceled = ~outcome{0} - 1;
+  static constexpr outcome abandoned = ~outcome{0};  // proven unwakeable at the end of run; never resumed
+
+  waiter() noexcept;
+  waiter(const waiter&) = delete;
+  waiter& operator=(const waiter&) = delete;
+
+  bool claimed() const noexcept { return outcome_.load(std::memory_order_relaxed) != pending; }
+
+  /// True for exactly one caller. Acquire and release: what the winner of one race wrote is seen by the next.
+  bool claim(outcome how) noexcept {
+    outcome expected = pending;
+    return outcome_.compare_exchange_strong(expected, how, std::memory_order_acq_rel, std::memory_order_acquire);
+  }
+
+  /// Ends the wait; by the successful claimer, once, with no lock held. Never waits.
+  void wake() noexcept;
+
+  /// Waits until claimed and woken; returns the outcome claimed. What the claimer wrote before wake() is visible.
+  outcome wait(wait_site site) noexcept;
+
+  /// As wait(); at `deadline` claims `timed_out` itself. time_point::max() means never.
+  outcome wait_until(time_point deadline, wait_site site) noexcept;
+
+  /// Makes a finished waiter, registered nowhere, ready for another wait.
+  void rearm() noexcept;
+
+ private:
+  friend class fiber;
+  outcome wait_on_thread(time_point deadline) noexcept;
+
+  fiber* fiber_;                                // null: a plain thread
+  std::atomic<outcome> outcome_{pending};
+  std::atomic<std::uint32_t> thread_word_{0};   // futex word of a plain thread: 1 when woken
+};
+
+/// A waiter's place in the queue of one object.
+struct wait_node : list_hook {
+  explicit wait_node(waiter& w, waiter::outcome how = waiter::done) noexcept : owner(&w), claim_as(how) {}
+  waiter* owner;
+  waiter::outcome claim_as;  // what a claim through this node reports
+  bool try_claim() noexcept { return owner->claim(claim_as); }
+};
+
+using wait_queue = intrusive_list<wait_node>;
+
+/// True on a fiber of some runtime, false on a plain thread.
+bool on_fiber() noexcept;
+
+/// Counts one operation that did not have to wait; after a bounded number of them the fiber yields. No lock may be held.
+void spend_budget() noexcept;
+
+}  // namespace spool::detail

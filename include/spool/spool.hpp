@@ -1,0 +1,31 @@
+// Everything that spool offers its users, except what names a header of its own in the documentation.
+#pragma once
+
+#include <spool/base/error.hpp>
+#include <spool/runtime/blocking.hpp>
+#include <spool/runtime/runtime.hpp>
+#include <spool/runtime/this_fiber.hpp>
+#include <spool/context/after_func.hpp>
+#include <spool/context/blocking.hpp>
+#include <spool/context/cancel_scope.hpp>
+#include <spool/context/context.hpp>
+#include <spool/context/context_key.hpp>
+#include <spool/context/sleep_for.hpp>
+#include <spool/channel/channel.hpp>
+#include <spool/channel/endpoints.hpp>
+#include <spool/channel/select.hpp>
+#include <spool/channel/timer.hpp>
+#include <spool/sync/condition_variable.hpp>
+#include <spool/sync/future.hpp>
+#include <spool/sync/latch.hpp>
+#include <spool/sync/mutex.hpp>
+#include <spool/sync/object_pool.hpp>
+#include <spool/sync/once.hpp>
+#include <spool/sync/resource_pool.hpp>
+#include <spool/sync/semaphore.hpp>
+#include <spool/sync/shared_mutex.hpp>
+#include <spool/sync/single_flight.hpp>
+#include <spool/sync/wait_group.hpp>
+#include <spool/group/errgroup.hpp>
+#include <spool/group/notify_context.hpp>
+#include <spool/pool/worker_pool.hpp>

@@ -1,0 +1,98 @@
+#include <spool/channel/detail/channel_base.hpp>
+#include <spool/context/detail/done_hook.hpp>
+
+#include <stdexcept>
+#include <string>
+
+namespace spool::detail {
+namespace {
+
+constexpr const char* site_of(channel_side side) noexcept {
+  return side == channel_side::send ? "channel send" : "channel recv";
+}
+
+waiter::outcome wait_within(waiter& w, const wait_bounds& bounds, wait_site site) noexcept {
+  if (bounds.ctx == nullptr) return w.wait_until(bounds.deadline, site);
+  done_hook hook(*bounds.ctx, w);
+  return w.wait_until(bounds.deadline, site);
+}
+
+channel_status status_of(waiter::outcome how, const wait_bounds& bounds) {
+  return how == waiter::canceled ? done_status(*bounds.ctx) : channel_status::timeout;
+}
+
+}  // namespace
+
+alignas(channel_base) std::byte nil_channel_mark[sizeof(channel_base)];
+
+channel_status channel_base::wait_locked(channel_section& section, channel_side side, void* slot, bool assigns,
+                                         const wait_bounds& bounds) {
+  waiter self;
+  channel_node node(self, slot, assigns);
+  queue(side).push_back(node);
+  section.finish();
+
+  for (;;) {
+    const waiter::outcome how = wait_within(self, bounds, {site_of(side), this});
+    if (how != waiter::done) {
+      channel_section relock(mu_);
+      if (node.linked()) queue(side).erase(node);
+      return status_of(how, bounds);
+    }
+    if (!moves_may_throw_) break;
+    channel_section relock(mu_);
+    if (node.result != channel_node::state::stalled) break;
+    node.result = channel_node::state::waiting;  // still first in its queue
+    self.rearm();
+  }
+  if (node.failure) std::rethrow_exception(std::move(node.failure));
+  return node.result == channel_node::state::done ? channel_status::ok : channel_status::closed;
+}
+
+bool channel_base::close() noexcept {
+  wait_queue woken;
+  {
+    channel_section section(mu_);
+    if (closed_.load(std::memory_order_relaxed)) return false;
+    closed_.store(true, std::memory_order_release);
+    for (channel_queue* waiters : {&receivers_, &senders_}) {
+      while (channel_node* n = waiters->pop_claimed()) {
+        const bool stalled = n->result == channel_node::state::stalled;
+        n->result = channel_node::state::closed;
+        if (!stalled) woken.push_back(*n);
+      }
+    }
+  }
+  while (wait_node* n = woken.pop_front()) n->owner->wake();
+  return true;
+}
+
+void channel_base::leave(channel_side side) noexcept {
+  // Acquire and release: what the other endpoints of this side did comes before the close.
+  if (ends(side).fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  close();
+  if (side == channel_side::recv) manage_(*this, action::discard);
+}
+
+channel_status done_status(const context& ctx) {
+  return ctx.err() == errc::deadline_exceeded ? channel_status::timeout : channel_status::canceled;
+}
+
+channel_status wait_on_nil(channel_side side, const wait_bounds& bounds) {
+  waiter self;
+  return status_of(wait_within(self, bounds, {site_of(side), nullptr}), bounds);
+}
+
+void channel_handle::throw_moved_from(const char* operation) {
+  throw std::logic_error(std::string("use of a moved-from channel (") + operation +
+                         "): copy a handle to keep it, or assign a channel to this one first");
+}
+
+void throw_close_of_nil() { throw std::logic_error("close of a nil channel: close one that was made with a capacity"); }
+
+void throw_bad_capacity(std::size_t capacity) {
+  throw std::length_error("a channel cannot hold " + std::to_string(capacity) +
+                          " values: choose a capacity that its memory and 2^32 - 1 allow");
+}
+
+}  // namespace spool::detail

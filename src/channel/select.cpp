@@ -1,0 +1,290 @@
+// How a select proceeds:
+//   1. Look at the cases in random order and take the first that is ready. Nothing is registered yet, so an operation
+//      claims its peer only; two selects that face each other cannot both be claimed.
+//   2. Lock every channel involved, in order of address, and look again: now "none is ready" holds at one instant. A
+//      select with `otherwise` ends here; any other joins every queue before it unlocks.
+//   3. Wait. Whoever claims names the case (outcome = index + 1). Then leave the other queues.
+// A select meets neither itself nor a copy of its own case: in 1 and 2 it stands in no queue, in 3 it only waits.
+// Contexts, futures and timeouts never become unready again, so that looking at them after the channels is exact.
+#include <spool/channel/select.hpp>
+#include <spool/context/detail/done_hook.hpp>
+
+#include "random_order.hpp"
+#include "scratch.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+
+namespace spool::detail {
+namespace {
+
+constexpr std::size_t cases_on_stack = 16;
+constexpr std::size_t none = ~std::size_t{0};
+
+channel_side side_of(const select_op& op) noexcept {
+  return op.what() == select_op::kind::send ? channel_side::send : channel_side::recv;
+}
+
+/// All channels of a select, locked in order of address; unlocks, then wakes whom the select has served.
+class all_locked {
+ public:
+  explicit all_locked(scratch<channel_base*, cases_on_stack>& sorted) noexcept : channels_(sorted) {
+    for (channel_base* ch : channels_) ch->lock().lock();
+  }
+  ~all_locked() {
+    for (channel_base* ch : channels_) ch->lock().unlock();
+    wake_chain(woken);
+  }
+  all_locked(const all_locked&) = delete;
+  all_locked& operator=(const all_locked&) = delete;
+
+  channel_node* woken = nullptr;
+
+ private:
+  scratch<channel_base*, cases_on_stack>& channels_;
+};
+
+/// One case while its select waits.
+struct registration {
+  registration(waiter& self, std::size_t index) noexcept
+      : node(self, nullptr, false, static_cast<waiter::outcome>(index + 1)) {}
+  channel_node node;
+  std::optional<done_hook> hook;
+};
+
+class selector {
+ public:
+  explicit selector(std::span<select_op* const> cases) : cases_(cases), order_(cases.size()), channels_(cases.size()) {
+    for (std::size_t i = 0; i < cases_.size(); ++i) add(i);
+  }
+
+  selection choose() {
+    if (const auto ready = poll()) {
+      spend_budget();
+      return *ready;
+    }
+    sort_channels();
+    if (otherwise_ == none) return wait();
+    const selection chosen = poll_at_one_instant().value_or(selection{otherwise_, true});
+    spend_budget();
+    return chosen;
+  }
+
+ private:
+  void add(std::size_t i) {
+    select_op& op = *cases_[i];
+    op.prepare();
+    if (op.on_channel()) {
+      if (op.channel != nullptr) channels_.emplace_back(op.channel);
+    } else if (op.what() == select_op::kind::timeout) {
+      if (timeout_ == none || op.deadline < cases_[timeout_]->deadline) timeout_ = i;
+    } else if (op.what() == select_op::kind::otherwise) {
+      if (otherwise_ != none) throw std::logic_error("select has more than one otherwise: give it one at most");
+      otherwise_ = i;
+    }
+  }
+
+  void sort_channels() noexcept {
+    std::sort(channels_.begin(), channels_.end(), std::less<>());
+    const auto last = std::unique(channels_.begin(), channels_.end());
+    channels_.shrink_to(static_cast<std::size_t>(last - channels_.begin()));
+  }
+
+  static bool is_ready(select_op& op) {
+    switch (op.what()) {
+      case select_op::kind::done:
+      case select_op::kind::ready: return op.ready();
+      case select_op::kind::timeout: return op.deadline == time_point::min();
+      default: return false;
+    }
+  }
+
+  /// Step 1.
+  std::optional<selection> poll() {
+    for (std::size_t n = 0; n < cases_.size(); ++n) {
+      const std::size_t i = order_.draw(n);
+      select_op& op = *cases_[i];
+      if (!op.on_channel()) {
+        if (is_ready(op)) return selection{i, true};
+        continue;
+      }
+      if (op.channel == nullptr) continue;
+      if (side_of(op) == channel_side::send ? op.channel->send_would_block() : op.channel->recv_would_block()) continue;
+      channel_section section(op.channel->lock());
+      const channel_step step = op.commit(section.woken);
+      if (step != channel_step::blocked) return selection{i, step == channel_step::done};
+    }
+    return std::nullopt;
+  }
+
+  /// Step 2, with every channel locked.
+  std::optional<selection> poll_locked(channel_node*& woken) {
+    for (std::size_t n = 0; n < cases_.size(); ++n) {
+      const std::size_t i = order_.drawn(n);
+      if (!cases_[i]->on_channel() || cases_[i]->channel == nullptr) continue;
+      const channel_step step = cases_[i]->commit(woken);
+      if (step != channel_step::blocked) return selection{i, step == channel_step::done};
+    }
+    return std::nullopt;
+  }
+
+  std::optional<selection> poll_at_one_instant() {
+    if (channels_.size() > 1) {  // one channel's answer in poll() was of one instant already
+      all_locked lock(channels_);
+      if (const auto ready = poll_locked(lock.woken)) return ready;
+    }
+    for (std::size_t n = 0; n < cases_.size(); ++n) {
+      const std::size_t i = order_.drawn(n);
+      if (is_ready(*cases_[i])) return selection{i, true};
+    }
+    return std::nullopt;
+  }
+
+  /// Step 3.
+  selection wait();
+  std::optional<selection> enter(std::size_t stalled);
+  void hook_others();
+  void unhook_others() noexcept;
+  bool is_stalled(std::size_t i) noexcept;
+  void leave_queues() noexcept;
+  void unlink(std::size_t i) noexcept;
+
+  std::span<select_op* const> cases_;
+  random_order order_;
+  scratch<channel_base*, cases_on_stack> channels_;
+  std::size_t timeout_ = none;  // the case whose deadline comes first
+  std::size_t otherwise_ = none;
+  waiter* self_ = nullptr;  // with places_, during wait()
+  scratch<registration, cases_on_stack>* places_ = nullptr;
+};
+
+void selector::unlink(std::size_t i) noexcept {
+  if ((*places_)[i].node.linked()) cases_[i]->channel->queue(side_of(*cases_[i])).erase((*places_)[i].node);
+}
+
+/// Joins every queue unless a case can proceed after all. `stalled`: the case that a peer tried to serve in vain; it
+/// may have been served since, else it becomes the first in its queue again.
+std::optional<selection> selector::enter(std::size_t stalled) {
+  all_locked lock(channels_);
+  if (stalled != none) {
+    const channel_node::state result = (*places_)[stalled].node.result;
+    for (std::size_t i = 0; i < cases_.size(); ++i) unlink(i);
+    if (result != channel_node::state::stalled) return selection{stalled, result == channel_node::state::done};
+    (*places_)[stalled].node.result = channel_node::state::waiting;
+    self_->rearm();
+  }
+  if (const auto ready = poll_locked(lock.woken)) return ready;
+  for (std::size_t i = 0; i < cases_.size(); ++i) {
+    if (!cases_[i]->on_channel() || cases_[i]->channel == nullptr) continue;
+    channel_node& node = (*places_)[i].node;
+    node.slot = cases_[i]->slot();
+    channel_queue& queue = cases_[i]->channel->queue(side_of(*cases_[i]));
+    i == stalled ? queue.push_front(node) : queue.push_back(node);
+  }
+  return std::nullopt;
+}
+
+/// Contexts and futures claim and wake by themselves: only once no lock is held.
+void selector::hook_others() {
+  for (std::size_t i = 0; i < cases_.size(); ++i) {
+    registration& place = (*places_)[i];
+    if (cases_[i]->what() == select_op::kind::done) {
+      place.hook.emplace(*cases_[i]->bounding_context(), *self_, place.node.claim_as);
+    } else if (cases_[i]->what() == select_op::kind::ready && !cases_[i]->add_waiter(place.node)) {
+      if (place.node.try_claim()) self_->wake();
+    }
+  }
+}
+
+void selector::unhook_others() noexcept {
+  for (std::size_t i = 0; i < cases_.size(); ++i) {
+    if (cases_[i]->what() == select_op::kind::done) (*places_)[i].hook.reset();
+    if (cases_[i]->what() == select_op::kind::ready) cases_[i]->remove_waiter((*places_)[i].node);
+  }
+}
+
+bool selector::is_stalled(std::size_t i) noexcept {
+  if (!cases_[i]->on_channel() || !cases_[i]->channel->moves_may_throw()) return false;
+  channel_section section(cases_[i]->channel->lock());
+  return (*places_)[i].node.result == channel_node::state::stalled;
+}
+
+void selector::leave_queues() noexcept {
+  for (std::size_t i = 0; i < cases_.size(); ++i) {
+    if (!cases_[i]->on_channel() || cases_[i]->channel == nullptr) continue;
+    channel_section section(cases_[i]->channel->lock());
+    unlink(i);
+  }
+}
+
+/// What surrounds the wait for futures; ended in any case.
+class wait_brackets {
+ public:
+  explicit wait_brackets(std::span<select_op* const> cases) : cases_(cases) {
+    try {
+      for (select_op* op : cases_) op->begin_wait();
+    } catch (...) {
+      for (select_op* op : cases_) op->end_wait();
+      throw;
+    }
+  }
+  ~wait_brackets() {
+    for (select_op* op : cases_) op->end_wait();
+  }
+  wait_brackets(const wait_brackets&) = delete;
+  wait_brackets& operator=(const wait_brackets&) = delete;
+
+ private:
+  std::span<select_op* const> cases_;
+};
+
+selection selector::wait() {
+  const wait_brackets around(cases_);
+  waiter self;
+  scratch<registration, cases_on_stack> places(cases_.size());
+  for (std::size_t i = 0; i < cases_.size(); ++i) places.emplace_back(self, i);
+  self_ = &self;
+  places_ = &places;
+  const time_point deadline = timeout_ == none ? time_point::max() : cases_[timeout_]->deadline;
+  const wait_site site{"select", channels_.size() == 0 ? nullptr : channels_[0]};
+
+  for (std::size_t stalled = none;;) {
+    if (const auto ready = enter(stalled)) return *ready;
+    hook_others();
+    const waiter::outcome how = self.wait_until(deadline, site);
+    unhook_others();
+    const std::size_t won = how == waiter::timed_out ? timeout_ : how - 1;
+    if (is_stalled(won)) {
+      stalled = won;
+      continue;
+    }
+    leave_queues();
+    channel_node& node = places[won].node;
+    if (node.failure) std::rethrow_exception(std::move(node.failure));
+    return {won, node.result != channel_node::state::closed};
+  }
+}
+
+}  // namespace
+
+selection choose(std::span<select_op* const> cases) { return selector(cases).choose(); }
+
+void throw_select_on_nothing() {
+  throw std::logic_error("on_ready: the future has no state: it was moved from, default-constructed or its result taken");
+}
+
+}  // namespace spool::detail
+
+namespace spool {
+
+std::size_t select(std::span<select_case> cases) {
+  detail::scratch<detail::select_op*, detail::cases_on_stack> ops(cases.size());
+  for (select_case& c : cases) ops.emplace_back(&op_of(c));
+  const detail::selection chosen = detail::choose({ops.begin(), ops.size()});
+  ops[chosen.index]->run(chosen.taken);
+  return chosen.index;
+}
+
+}  // namespace spool

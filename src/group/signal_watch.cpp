@@ -1,0 +1,193 @@
+#include "signal_watch.hpp"
+
+#include <spool/runtime/detail/task.hpp>
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace spool::detail {
+namespace {
+
+// What the handler touches. seq_cst on the flags: the handler sets one, then writes; the thread reads, then takes the flags.
+std::atomic<int> event_fd{-1};
+std::array<std::atomic<bool>, 65> pending{};
+
+void ring() noexcept {
+  const std::uint64_t one = 1;
+  // Full means that the thread has more than enough to read.
+  [[maybe_unused]] const ssize_t written = ::write(event_fd.load(), &one, sizeof one);
+}
+
+void wait_for_ring() noexcept {
+  pollfd readable{event_fd.load(), POLLIN, 0};
+  std::uint64_t rings = 0;
+  while (::read(readable.fd, &rings, sizeof rings) < 0) ::poll(&readable, 1, -1);
+}
+
+void handle(int signal) noexcept {
+  const int saved = errno;
+  pending[static_cast<std::size_t>(signal)].store(true);
+  ring();
+  errno = saved;
+}
+
+}  // namespace
+
+signal_watch& signal_watch::instance() {
+  // Never destroyed: handlers and the thread may outlive main's statics.
+  static auto* watch = new signal_watch;
+  return *watch;
+}
+
+void signal_watch::install(int signal) {
+  handling& h = handling_[static_cast<std::size_t>(signal)];
+  if (h.listeners == 0) {
+    pending[static_cast<std::size_t>(signal)].store(false);
+    struct sigaction ours {};
+    ours.sa_handler = &handle;
+    ours.sa_flags = SA_RESTART | SA_ONSTACK;
+    sigfillset(&ours.sa_mask);
+    if (::sigaction(signal, &ours, &h.before) != 0) {
+      throw std::invalid_argument("notify_context: signal " + std::to_string(signal) + " cannot be caught");
+    }
+  }
+  ++h.listeners;
+}
+
+void signal_watch::restore(int signal) noexcept {
+  handling& h = handling_[static_cast<std::size_t>(signal)];
+  if (--h.listeners > 0) return;
+  struct sigaction current {};
+  // Somebody may have put a handler of their own over ours; it is not ours to take away.
+  if (::sigaction(signal, nullptr, &current) == 0 && current.sa_handler == &handle) {
+    ::sigaction(signal, &h.before, nullptr);
+  }
+}
+
+void signal_watch::release_signals(const sigset_t& signals, int before) noexcept {
+  for (int signal = 1; signal < before; ++signal) {
+    if (sigismember(&signals, signal) == 1) restore(signal);
+  }
+}
+
+void signal_watch::add(signal_listener& listener, std::span<const int> signals) {
+  sigemptyset(&listener.wanted_);
+  for (const int signal : signals) {
+    if (signal < 1 || signal >= signal_limit || sigaddset(&listener.wanted_, signal) != 0) {
+      throw std::invalid_argument("notify_context: there is no signal " + std::to_string(signal));
+    }
+  }
+  const std::lock_guard lock(mu_);
+  int signal = 1;
+  try {
+    start_thread();
+    for (; signal < signal_limit; ++signal) {
+      if (sigismember(&listener.wanted_, signal) == 1) install(signal);
+    }
+  } catch (...) {
+    release_signals(listener.wanted_, signal);
+    ring();  // the thread looks whether it is still wanted
+    throw;
+  }
+  listeners_.push_back(listener);
+  add_outside_source();
+  ended_.notify_all();  // who waits for the thread to end need not any more
+  ring();               // the thread opens itself to the signals, which every other may have blocked
+}
+
+void signal_watch::remove(signal_listener& listener) noexcept {
+  std::unique_lock lock(mu_);
+  if (!listener.linked()) return;
+  listeners_.erase(listener);
+  release_signals(listener.wanted_, signal_limit);
+  remove_outside_source();
+  if (listeners_.empty()) stop_thread(lock);
+}
+
+void signal_watch::start_thread() {
+  if (event_fd.load() < 0) {
+    const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0) throw std::system_error(errno, std::generic_category(), "notify_context: eventfd");
+    event_fd.store(fd);
+  }
+  if (running_) return;
+  if (thread_.joinable()) thread_.join();
+  // Born with all signals blocked; it opens itself to those that are watched.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  try {
+    thread_ = std::thread([this] { listen(); });
+    running_ = true;
+  } catch (...) {
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    throw;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void signal_watch::stop_thread(std::unique_lock<std::mutex>& lock) noexcept {
+  ring();
+  // A thread that is calling listeners may run the code of whoever is here; it ends by itself when it gets back.
+  ended_.wait(lock, [this] { return !running_ || delivering_ || !listeners_.empty(); });
+  if (!running_ && thread_.joinable()) thread_.join();
+}
+
+void signal_watch::deliver(std::unique_lock<std::mutex>& lock) noexcept {
+  std::array<bool, signal_limit> came{};
+  for (std::size_t signal = 1; signal < came.size(); ++signal) came[signal] = pending[signal].exchange(false);
+  signal_listener* called = nullptr;
+  for (signal_listener* l = listeners_.front(); l != nullptr; l = listeners_.next(*l)) {
+    int signal = 1;
+    while (signal < signal_limit &&
+           !(came[static_cast<std::size_t>(signal)] && sigismember(&l->wanted_, signal) == 1)) {
+      ++signal;
+    }
+    if (signal == signal_limit || !l->acquire()) continue;
+    l->signal_ = signal;
+    l->next_called_ = std::exchange(called, l);
+  }
+  if (called == nullptr) return;
+  delivering_ = true;
+  ended_.notify_all();
+  lock.unlock();
+  while (called != nullptr) {
+    signal_listener* l = std::exchange(called, called->next_called_);
+    l->signal_came(l->signal_);
+  }
+  lock.lock();
+  delivering_ = false;
+}
+
+void signal_watch::listen() noexcept {
+  ::pthread_setname_np(::pthread_self(), "spool-signals");
+  std::unique_lock lock(mu_);
+  for (;;) {
+    deliver(lock);
+    if (listeners_.empty()) break;
+    sigset_t blocked;
+    sigfillset(&blocked);
+    for (int signal = 1; signal < signal_limit; ++signal) {
+      if (handling_[static_cast<std::size_t>(signal)].listeners > 0) sigdelset(&blocked, signal);
+    }
+    lock.unlock();
+    pthread_sigmask(SIG_SETMASK, &blocked, nullptr);
+    wait_for_ring();
+    lock.lock();
+  }
+  running_ = false;
+  ended_.notify_all();
+}
+
+}  // namespace spool::detail

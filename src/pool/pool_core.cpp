@@ -1,0 +1,256 @@
+#include "pool_core.hpp"
+
+#include <spool/runtime/detail/fiber_local.hpp>
+#include <spool/sync/detail/claim.hpp>
+
+#include <mutex>
+#include <utility>
+
+namespace spool::detail {
+namespace {
+
+constexpr waiter::outcome refused = waiter::done + 1;  // a submitter whose pool was closed
+
+channel_status status_of(const context& ctx) {
+  return ctx.err() == errc::deadline_exceeded ? channel_status::timeout : channel_status::canceled;
+}
+
+}  // namespace
+
+struct pool_core::submitter : wait_node {
+  submitter(waiter& w, pool_job& waiting) noexcept : wait_node(w), job(&waiting) {}
+  pool_job* job;  // queued by whoever makes room, so that jobs keep the order in which their submitters came
+};
+
+pool_core::executor* pool_core::own_job() const noexcept {
+  auto* here = static_cast<executor*>(fiber_slot(worker_pool_slot));
+  return here != nullptr && here->pool == this ? here : nullptr;
+}
+
+void pool_core::push(pool_job& job) noexcept {
+  job.next = nullptr;
+  (head_ == nullptr ? head_ : tail_->next) = &job;
+  tail_ = &job;
+  queued_.store(queued() + 1, std::memory_order_relaxed);
+  ++accepted_;
+}
+
+pool_job* pool_core::take() noexcept {
+  pool_job* first = head_;
+  if (first == nullptr) return nullptr;
+  head_ = first->next;
+  queued_.store(queued() - 1, std::memory_order_relaxed);
+  ++busy_;
+  return first;
+}
+
+void pool_core::ask_for_executors(deeds& todo) noexcept {
+  while (executors_ < workers_ && executors_ - busy_ < queued()) {
+    ++executors_;
+    ++live_;
+    ++todo.spawns;
+  }
+}
+
+void pool_core::serve(deeds& todo) noexcept {
+  // Jobs that have begun go before jobs that have not: they hold more.
+  while (executors_ < workers_) {
+    wait_node* job = claim_first(returning_);
+    if (job == nullptr) break;
+    ++executors_;
+    ++busy_;
+    todo.woken.push_back(*job);
+  }
+  while (room()) {
+    wait_node* next = claim_first(submitters_);
+    if (next == nullptr) break;
+    push(*static_cast<submitter*>(next)->job);
+    todo.woken.push_back(*next);
+  }
+  ask_for_executors(todo);
+}
+
+void pool_core::release_live(deeds& todo) noexcept {
+  --live_;
+  if (idle()) claim_all(draining_, todo.woken);
+}
+
+void pool_core::start_executors(std::size_t count) noexcept {
+  // All of them are in live_ already: until the last spawn the pool is there, after it nothing here touches it.
+  while (count-- > 0) spawn(scheduler_, [this]() noexcept { execute(); }, where_);
+}
+
+// With nothing to spawn this does not touch the pool, which may be gone. With something to spawn it is there: live_ counts
+// the executor already. noexcept: no 64 bytes for a task end the process; the job behind it could neither run nor be refused.
+void pool_core::perform(deeds& todo) noexcept {
+  if (todo.spawns > 0) start_executors(todo.spawns);
+  wake_all(todo.woken);
+}
+
+channel_status pool_core::count_refusal(channel_status why) noexcept {
+  const std::lock_guard guard(mu_);
+  ++rejected_;
+  return why;
+}
+
+channel_status pool_core::admission(const context* ctx, bool may_wait) {
+  if (ctx != nullptr && ctx->done()) return count_refusal(status_of(*ctx));
+  const std::lock_guard guard(mu_);
+  const channel_status s = closed_                ? channel_status::closed
+                           : may_wait || room()   ? channel_status::ok
+                                                  : channel_status::full;
+  if (s != channel_status::ok) ++rejected_;
+  return s;
+}
+
+channel_status pool_core::enqueue(pool_job& job, const context* ctx, bool may_wait) {
+  deeds todo;
+  mu_.lock();
+  if (closed_ || (!may_wait && !room())) {
+    const bool closed = closed_;
+    ++rejected_;
+    mu_.unlock();
+    spend_budget();
+    return closed ? channel_status::closed : channel_status::full;
+  }
+  if (!room()) return wait_for_room(job, ctx);
+  push(job);  // nobody is waiting: I4
+  ask_for_executors(todo);
+  mu_.unlock();
+  perform(todo);
+  spend_budget();
+  return channel_status::ok;
+}
+
+channel_status pool_core::wait_for_room(pool_job& job, const context* ctx) noexcept {
+  executor* const self = own_job();
+  waiter waiting;
+  submitter place(waiting, job);
+  submitters_.push_back(place);
+  mu_.unlock();
+  // In this order: the slot that is lent may be the room that is waited for, and belongs to whoever came first.
+  if (self != nullptr) lend(*self);
+  const wait_site site{"worker_pool::submit", this};
+  const waiter::outcome how = ctx == nullptr ? waiting.wait(site) : wait_limit(*ctx).wait(waiting, site);
+  if (how == waiter::canceled) {
+    const std::lock_guard guard(mu_);
+    if (place.linked()) wait_queue::erase(place);
+    ++rejected_;
+  }
+  if (self != nullptr) take_back(*self);
+  if (how == waiter::done) return channel_status::ok;
+  return how == refused ? channel_status::closed : status_of(*ctx);
+}
+
+void pool_core::close() noexcept {
+  wait_queue woken;
+  {
+    const std::lock_guard guard(mu_);
+    closed_ = true;
+    while (wait_node* node = submitters_.pop_front()) {
+      if (!node->owner->claim(refused)) continue;
+      ++rejected_;
+      woken.push_back(*node);
+    }
+  }
+  wake_all(woken);
+}
+
+void pool_core::execute() noexcept {
+  executor self{this};
+  set_fiber_slot(worker_pool_slot, &self);
+  while (pool_job* job = next_or_leave(self)) {
+    do {
+      set_start_site(job->where());
+      const job_outcome outcome = job->run(*this);
+      pool_job* const next = after_job(self, outcome);
+      job->settle();
+      job = next;
+      spend_budget();
+    } while (job != nullptr);
+  }
+  set_fiber_slot(worker_pool_slot, nullptr);
+}
+
+// The job is counted, but the executor stays in live_ until its result has been published: after drain every future is ready.
+pool_job* pool_core::after_job(executor& self, job_outcome outcome) noexcept {
+  deeds todo;
+  pool_job* next = nullptr;
+  {
+    const std::lock_guard guard(mu_);
+    --busy_;
+    ++ended_[static_cast<std::size_t>(outcome)];
+    if (executors_ > workers_ || has_waiter(returning_)) {
+      self.slot = false;
+      --executors_;
+      serve(todo);
+    } else {
+      if (has_waiter(submitters_)) serve(todo);
+      next = take();
+    }
+  }
+  perform(todo);
+  return next;
+}
+
+pool_job* pool_core::next_or_leave(executor& self) noexcept {
+  deeds todo;
+  {
+    const std::lock_guard guard(mu_);
+    if (self.slot) {
+      if (executors_ <= workers_ && !has_waiter(returning_)) {
+        if (pool_job* next = take()) return next;
+      }
+      --executors_;
+      serve(todo);
+    }
+    release_live(todo);
+  }
+  perform(todo);
+  return nullptr;
+}
+
+void pool_core::lend(executor& self) noexcept {
+  if (self.lent++ > 0) return;
+  deeds todo;
+  {
+    const std::lock_guard guard(mu_);
+    --executors_;
+    --busy_;
+    serve(todo);
+  }
+  perform(todo);
+}
+
+void pool_core::take_back(executor& self) noexcept {
+  if (--self.lent > 0) return;
+  waiter waiting;
+  wait_node place(waiting);
+  {
+    const std::lock_guard guard(mu_);
+    if (executors_ < workers_) {  // nobody else is returning: I3
+      ++executors_;
+      ++busy_;
+      return;
+    }
+    returning_.push_back(place);
+  }
+  waiting.wait({"worker_pool slot", this});  // whoever claims us has counted us
+}
+
+void* pool_core::before_wait(void* pool) noexcept {
+  auto* here = static_cast<executor*>(fiber_slot(worker_pool_slot));
+  // The pool of the future may be gone; that of the job that is running here is not.
+  if (here == nullptr || here->pool != pool) return nullptr;
+  here->pool->lend(*here);
+  return here;
+}
+
+void pool_core::after_wait(void*, void* token) noexcept {
+  auto* here = static_cast<executor*>(token);
+  here->pool->take_back(*here);
+}
+
+constinit const wait_hook lend_while_waiting{&pool_core::before_wait, &pool_core::after_wait};
+
+}  // namespace spool::detail

@@ -1,0 +1,121 @@
+// The engine of worker_pool; it knows jobs, slots and fibers, not closures.
+//
+// A slot is the right to execute a job; there are workers_ of them. An executor is a fiber of the pool: it runs queued
+// jobs until there is none, then ends. An executor holds a slot from the moment it is asked for until it finds nothing
+// to do, except while its job waits for the pool itself: then the slot is lent. While mu_ is free:
+//   I1 busy_ <= executors_ <= live_; executors_ <= workers_ except after a resize to fewer, until jobs end
+//   I2 a queued job has an executor that is on its way to it, or no slot is free:
+//      executors_ - busy_ >= queued_ or executors_ >= workers_
+//   I3 a returning job (it wants its slot back) implies executors_ >= workers_
+//   I4 a waiting submitter implies that there is no room and that the pool is open
+//   I5 head_ is null if and only if queued_ is 0
+// Room: a job is accepted while queued_ < capacity_ + free slots, where a slot with no job in it counts as free. Taking a
+// job off the queue therefore makes no room, ending or lending does.
+//
+// mu_ is the only lock and is innermost: no user code, allocation, spawn or wake happens under it. What is to be done
+// after it is gathered in `deeds`. Only a fiber that is counted in live_ may touch the pool without being inside one of its
+// functions; its last access is the unlock in leave(), after which a destructor may go on.
+#pragma once
+
+#include <spool/base/cache_line.hpp>
+#include <spool/base/error.hpp>
+#include <spool/context/cancel_scope.hpp>
+#include <spool/pool/detail/pool_job.hpp>
+#include <spool/pool/worker_pool.hpp>
+#include <spool/runtime/detail/spin_lock.hpp>
+#include <spool/runtime/detail/task.hpp>
+#include <spool/runtime/detail/waiter.hpp>
+#include <spool/sync/detail/wait_limit.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace spool::detail {
+
+class pool_core : public job_host {
+ public:
+  pool_core(scheduler& s, worker_pool_options options, start_site where);
+  /// Closes and drains.
+  ~pool_core();
+
+  channel_status enqueue(pool_job& job, const context* ctx, bool may_wait);
+  channel_status admission(const context* ctx, bool may_wait);
+  void resize(std::size_t workers);
+  void close() noexcept;
+  error drain(const context& ctx);
+  shutdown_report shutdown(const context& deadline);
+  bool saturated() const noexcept;
+  worker_pool_stats stats() const noexcept;
+
+  /// wait_hook's two halves.
+  static void* before_wait(void* pool) noexcept;
+  static void after_wait(void* pool, void* token) noexcept;
+
+ private:
+  /// On the stack of an executor, found through its fiber slot: "the job that is running here, and its pool".
+  struct executor {
+    pool_core* pool;
+    bool slot = true;
+    unsigned lent = 0;  // waits that surround each other; the first lends, the last takes back
+  };
+  struct submitter;  // the place of who waits for room
+  /// What has to happen once mu_ is released.
+  struct deeds {
+    std::size_t spawns = 0;
+    wait_queue woken;
+  };
+
+  executor* own_job() const noexcept;
+  void require_not_own_job(const char* operation) const;
+
+  // Under mu_.
+  std::size_t queued() const noexcept { return queued_.load(std::memory_order_relaxed); }
+  std::size_t free_slots() const noexcept { return workers_ > busy_ ? workers_ - busy_ : 0; }
+  bool room() const noexcept { return queued() < capacity_ + free_slots(); }
+  bool idle() const noexcept { return live_ == 0 && queued() == 0; }
+  void push(pool_job& job) noexcept;
+  pool_job* take() noexcept;
+  void serve(deeds& todo) noexcept;        // restores I2, I3 and I4 after slots or room came free
+  void ask_for_executors(deeds& todo) noexcept;
+  void release_live(deeds& todo) noexcept;
+
+  void start_executors(std::size_t count) noexcept;
+  void perform(deeds& todo) noexcept;      // without mu_
+  channel_status wait_for_room(pool_job& job, const context* ctx) noexcept;  // takes over mu_, locked
+  channel_status count_refusal(channel_status why) noexcept;
+  error wait_until_idle(wait_limit limit) noexcept;
+  void abandon_queued() noexcept;
+
+  void execute() noexcept;                               // the executor's fiber
+  pool_job* after_job(executor& self, job_outcome outcome) noexcept;  // counts it; the next one, or null
+  pool_job* next_or_leave(executor& self) noexcept;      // null: the executor has ended, hands off the pool
+  void lend(executor& self) noexcept;
+  void take_back(executor& self) noexcept;
+
+  scheduler& scheduler_;
+  const start_site where_;
+  const std::size_t capacity_;
+  const cancel_scope scope_;  // owns pool_context
+
+  alignas(cache_line_bytes) mutable spin_lock mu_;
+  // Guarded by mu_, all that follows.
+  bool closed_ = false;
+  pool_job* head_ = nullptr;
+  pool_job* tail_ = nullptr;
+  std::atomic<std::size_t> queued_{0};  // written under mu_; read without it by an executor that lingers
+  std::size_t workers_;
+  std::size_t executors_ = 0;  // hold a slot, or were asked for with one
+  std::size_t busy_ = 0;       // of these, have a job
+  std::size_t live_ = 0;       // fibers that still use the pool: executors with or without a slot; shutdown
+  wait_queue submitters_;      // wait for room
+  wait_queue returning_;       // jobs that want their slot back
+  wait_queue draining_;        // wait until idle()
+  std::uint64_t accepted_ = 0;
+  std::uint64_t ended_[3] = {0, 0, 0};  // by job_outcome
+  std::uint64_t abandoned_ = 0;
+  std::uint64_t rejected_ = 0;
+};
+
+}  // namespace spool::detail

@@ -1,0 +1,90 @@
+#include "boost_algorithm.hpp"
+
+#include "scheduler.hpp"
+#include "thread_state.hpp"
+#include "worker.hpp"
+
+#include <boost/fiber/context.hpp>
+
+namespace spool::detail {
+
+using boost::fibers::context;
+using boost::fibers::type;
+
+void boost_algorithm::awakened(context* ctx) noexcept {
+  worker& w = worker_;
+  if (ctx->is_context(type::dispatcher_context)) {
+    w.dispatcher_ = ctx;
+    return;
+  }
+  if (ctx->is_context(type::main_context)) return;  // home is resumed by name, never from a queue
+  auto* f = static_cast<fiber*>(ctx->get_properties());
+  if (w.after_ != worker::after::nothing) {
+    w.finish_switch(*f);
+    return;
+  }
+  if (f == nullptr) {
+    auto* guest = new guest_fiber(w.owner, ctx);
+    ctx->set_properties(guest);
+    f = guest;
+  }
+  ctx->detach();
+  f->in_boost.store(false, std::memory_order_relaxed);
+  w.push(*f);
+}
+
+context* boost_algorithm::pick_next() noexcept {
+  worker& w = worker_;
+  context* active = context::active();
+  if (active == w.home_) return w.dispatcher_;  // the thread ends: Boost's scheduler winds up
+  if (active == w.dispatcher_) {
+    if (w.dispatcher_may_idle_) {
+      w.dispatcher_may_idle_ = false;
+      return nullptr;  // Boost answers with suspend_until: that is how we learn its next deadline
+    }
+    return w.home_;
+  }
+  return leave_current();
+}
+
+/// The running fiber waits in one of Boost's primitives, yields through Boost, or has ended.
+context* boost_algorithm::leave_current() noexcept {
+  worker& w = worker_;
+  fiber& self = *w.current_;
+  w.boost_in_use_ = true;
+  self.in_boost.store(true, std::memory_order_relaxed);
+  if constexpr (switches_exceptions) self.exceptions = *w.exceptions_;
+  runnable* next = w.pick_local();
+  if (next != nullptr && next->what == runnable::kind::task) {
+    if (w.idle_runners_ == nullptr) {  // making a runner is home's business
+      w.queue.push_next(next);
+      next = nullptr;
+    } else {
+      next = w.runner_for(static_cast<task&>(*next));
+    }
+  }
+  if (next == nullptr) {
+    w.current_ = nullptr;
+    *w.exceptions_ = {};
+    return w.home_;
+  }
+  fiber& to = static_cast<fiber&>(*next);
+  w.prepare(to);
+  return to.context();
+}
+
+bool boost_algorithm::has_ready_fibers() const noexcept {
+  return !worker_.queue.empty();
+}
+
+void boost_algorithm::suspend_until(const std::chrono::steady_clock::time_point& until) noexcept {
+  worker_.boost_deadline_ = until;
+}
+
+void boost_algorithm::notify() noexcept {
+  worker_.owner.note_activity();
+  worker_.attention_.store(true, std::memory_order_seq_cst);  // pairs with the fence before a sleep
+  worker_.wake_thread();
+}
+
+}  // namespace spool::detail

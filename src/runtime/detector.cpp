@@ -1,0 +1,96 @@
+#include "detector.hpp"
+
+#include "plain_threads.hpp"
+#include "scheduler.hpp"
+
+#include <csignal>
+
+namespace spool::detail {
+namespace {
+
+/// Handlers of signals that a fault raises wake nobody; any other handler might.
+bool signal_handlers_installed() noexcept {
+  for (int number = 1; number < NSIG; ++number) {
+    if (number == SIGSEGV || number == SIGBUS || number == SIGFPE || number == SIGILL || number == SIGTRAP ||
+        number == SIGABRT || number == SIGSYS || number == SIGPROF || number == SIGKILL || number == SIGSTOP) {
+      continue;
+    }
+    struct sigaction action {};
+    if (::sigaction(number, nullptr, &action) != 0) continue;
+    if ((action.sa_flags & SA_SIGINFO) != 0 || (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN)) return true;
+  }
+  return false;
+}
+
+struct look {
+  bool rest = false;
+  std::uint64_t activity = 0;
+  std::int64_t own = 0;
+  std::int64_t blocked = 0;
+  friend bool operator==(const look&, const look&) = default;
+};
+
+look look_around() noexcept {
+  look seen;
+  seen.own = thread_census::own.load(std::memory_order_seq_cst);
+  seen.blocked = thread_census::blocked.load(std::memory_order_seq_cst);
+  seen.rest = thread_census::outside_sources.load(std::memory_order_seq_cst) == 0 && plain_timers_armed() == 0;
+  seen.rest = scheduler_registry::all_of([&](scheduler& s) {
+    seen.activity += s.activity();
+    if (!s.at_rest() || s.helpers().pending() != 0) return false;
+    for (const auto& w : s.workers()) {
+      if (!w->timers.empty()) return false;
+    }
+    return true;
+  }) && seen.rest;
+  return seen;
+}
+
+bool runs_a_task(const fiber& f) noexcept {
+  return f.busy.load(std::memory_order_relaxed);
+}
+
+}  // namespace
+
+bool nothing_can_happen() noexcept {
+  const look first = look_around();
+  if (!first.rest) return false;
+  const auto threads = static_cast<std::int64_t>(thread_census::all());
+  if (threads == 0 || threads != first.own + first.blocked) return false;
+  if (signal_handlers_installed()) return false;
+  return look_around() == first;
+}
+
+std::vector<std::string> describe_remaining(scheduler& s) {
+  std::vector<std::string> lines;
+  const std::lock_guard lock(s.registry_mutex());
+  auto& fibers = s.fibers();
+  for (fiber* f = fibers.front(); f != nullptr; f = fibers.next(*f)) {
+    if (runs_a_task(*f)) lines.push_back(s.describe(*f));
+  }
+  return lines;
+}
+
+std::vector<std::string> abandon_waiting(scheduler& s) {
+  std::vector<std::string> lines;
+  std::vector<fiber*> stuck;
+  {
+    const std::lock_guard lock(s.registry_mutex());
+    auto& fibers = s.fibers();
+    for (fiber* f = fibers.front(); f != nullptr; f = fibers.next(*f)) {
+      if (!runs_a_task(*f)) continue;
+      // A fiber in a primitive of Boost's cannot be taken out of it.
+      if (f->guest || f->in_boost.load() || f->waiting.load() == nullptr) return {};
+      stuck.push_back(f);
+    }
+    for (fiber* f : stuck) {
+      if (!f->waiting.load()->claim(waiter::abandoned)) return {};
+      lines.push_back(s.describe(*f));
+      intrusive_list<fiber>::erase(*f);
+    }
+  }
+  s.give_up(stuck.size());
+  return lines;
+}
+
+}  // namespace spool::detail

@@ -1,0 +1,25 @@
+// Proves that fibers can never go on. The proof is about the whole process: every worker of every runtime sleeps, nothing
+// is queued, no timer is armed, no blocking call runs, nothing outside (signal, I/O) is registered, and every thread
+// of the process is spool's own or blocked in a wait of spool's that has no deadline. Then nothing is left that could act,
+// whoever holds a reference to what. Two looks around the count of threads see the same activity, so it held at one instant.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace spool::detail {
+
+class scheduler;
+
+/// True: no fiber that waits now, of any runtime, can ever wake.
+bool nothing_can_happen() noexcept;
+
+/// Descriptions of the fibers of `s` that run a task and have not ended.
+std::vector<std::string> describe_remaining(scheduler& s);
+
+/// Takes the waiting fibers of `s` out of what they wait on, never to be resumed, and counts them as ended. To be called
+/// when nothing_can_happen(). Returns what it gave up; empty when one of them was claimed after all.
+std::vector<std::string> abandon_waiting(scheduler& s);
+
+}  // namespace spool::detail

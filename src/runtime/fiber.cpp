@@ -1,0 +1,132 @@
+#include "fiber.hpp"
+
+#include "scheduler.hpp"
+#include "task_cache.hpp"
+#include "thread_state.hpp"
+#include "worker.hpp"
+
+#include <boost/fiber/policy.hpp>
+
+#include <spdlog/spdlog.h>
+
+#include <exception>
+#include <new>
+
+namespace spool::detail {
+namespace {
+
+constexpr std::size_t color_bytes = 256;
+
+std::atomic<std::uint64_t> next_id{1};
+
+/// Gives Boost the part of a stack that lies below the control block, and takes the whole back.
+struct stack_below_block {
+  stack_depot* depot;
+  stack_memory whole;
+  std::size_t usable;
+
+  boost::context::stack_context allocate() noexcept {
+    boost::context::stack_context context;
+    context.size = usable;
+    context.sp = whole.low + usable;
+    return context;
+  }
+  void deallocate(boost::context::stack_context&) noexcept { depot->give_back(whole); }
+};
+
+[[noreturn]] void die_of_escaped_exception(const fiber& f) noexcept {
+  f.owner.report_escaped_exception(f);
+  std::terminate();
+}
+
+}  // namespace
+
+fiber::fiber(scheduler& s, boost::fibers::context* ctx, bool is_guest) noexcept
+    : runnable(kind::fiber), fiber_properties(ctx), owner(s), guest(is_guest) {
+  owner.enlist(*this);
+}
+
+fiber::~fiber() {
+  owner.delist(*this);
+}
+
+fiber* fiber::make_runner(scheduler& owner) noexcept {
+  stack_depot& depot = owner.stacks();
+  const stack_memory stack = depot.take();
+  if (!stack) return nullptr;
+  const std::size_t top = stack.bytes - stack.color * color_bytes - sizeof(fiber);
+  const std::size_t usable = top & ~std::size_t{63};
+  auto* f = new (static_cast<void*>(stack.low + usable)) fiber(owner, nullptr, false);
+  f->stack = stack;
+  auto context = boost::fibers::make_worker_context(boost::fibers::launch::post,
+                                                    stack_below_block{&depot, stack, usable}, [f] { f->run_tasks(); });
+  context->set_properties(f);
+  f->set_context(context.get());
+  context.detach();  // ends with terminate(): the scheduler that it ended on drops this reference
+  return f;
+}
+
+// Runs on the runner's own stack, from its first resumption to its end. Whatever was read from the worker is stale after
+// a task: the task may have moved to another thread.
+void fiber::run_tasks() {
+  while (job != nullptr) {
+    runnable* item = std::exchange(job, nullptr);
+    while (item != nullptr && item->what == kind::task) {
+      execute(static_cast<task&>(*item));
+      item = current_worker()->pick_local();
+    }
+    current_worker()->retire(static_cast<fiber*>(item));
+  }
+}
+
+void fiber::execute(task& t) {
+  const start_site where = t.where();
+  start_file.store(where.file, std::memory_order_relaxed);
+  start_line.store(where.line, std::memory_order_relaxed);
+  busy.store(true, std::memory_order_relaxed);
+  try {
+    t.run();
+  } catch (const boost::context::detail::forced_unwind&) {
+    throw;  // Boost destroys a suspended fiber this way; nothing may stop it
+  } catch (...) {
+    die_of_escaped_exception(*this);
+  }
+  task_cache::give_back(&t);
+  end_task();
+}
+
+void fiber::end_task() noexcept {
+  busy.store(false, std::memory_order_relaxed);
+  id.store(0, std::memory_order_relaxed);
+  for (void*& slot : slots) slot = nullptr;
+  if (name != nullptr) owner.rename(*this, {});
+  worker& w = *current_worker();
+  w.clear_fiber_specific_data(*this);
+  w.count_finished();
+}
+
+std::uint64_t fiber::ensure_id() noexcept {
+  std::uint64_t have = id.load(std::memory_order_relaxed);
+  if (have == 0) {
+    have = next_id.fetch_add(1, std::memory_order_relaxed);
+    std::uint64_t none = 0;
+    if (!id.compare_exchange_strong(none, have, std::memory_order_relaxed)) have = none;
+  }
+  return have;
+}
+
+void fiber::unpark() noexcept {
+  if (state_.exchange(notified, std::memory_order_acq_rel) == parked) owner.make_ready(*this);
+}
+
+guest_fiber::guest_fiber(scheduler& s, boost::fibers::context* ctx) noexcept : fiber(s, ctx, true) {
+  start_file.store("boost::fibers::fiber", std::memory_order_relaxed);
+  busy.store(true, std::memory_order_relaxed);
+  owner.count_guest(+1);
+}
+
+guest_fiber::~guest_fiber() {
+  owner.count_guest(-1);
+}
+
+}  // namespace spool::detail

@@ -1,0 +1,89 @@
+// A fiber's control block. Two kinds: runners, spool's own, which live at the top of their stack and run one task after
+// another; and guests, boost::fibers::fiber objects that a user started on one of our fibers.
+//
+// state_ is the handshake of park and unpark. The fiber registers its waiter while `running`, switches away, and the next
+// fiber publishes it: running -> parked. Whoever wakes it exchanges `notified` in. If the publisher finds `notified`, or
+// the waker finds `parked`, that one alone makes the fiber ready. Both exchanges are acq_rel: what the waker wrote is
+// seen by the fiber, and the fiber's saved registers by whoever resumes it.
+#pragma once
+
+#include "exception_state.hpp"
+#include "stack_depot.hpp"
+
+#include <spool/base/intrusive_list.hpp>
+#include <spool/runtime/detail/fiber_local.hpp>
+#include <spool/runtime/detail/task.hpp>
+#include <spool/runtime/detail/waiter.hpp>
+
+#include <boost/fiber/context.hpp>
+#include <boost/fiber/properties.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+namespace spool::detail {
+
+class scheduler;
+class worker;
+
+class fiber : public runnable, public list_hook, public boost::fibers::fiber_properties {
+ public:
+  enum state : std::uint32_t { running, notified, parked };
+
+  /// A runner on a stack of its own, not yet started; null when no stack is to be had.
+  static fiber* make_runner(scheduler& owner) noexcept;
+  ~fiber() override;
+
+  // Boost deletes the properties of a context when it destroys it; a runner's memory is part of its stack.
+  static void operator delete(void*) noexcept {}
+  static void* operator new(std::size_t, void* at) noexcept { return at; }
+
+  void unpark() noexcept;
+
+  boost::fibers::context* context() const noexcept { return ctx_; }
+  scheduler& owner;
+  const bool guest;
+
+  // Touched by the worker that runs the fiber, and at the hand-over between two workers.
+  std::atomic<std::uint32_t> state_{running};
+  exception_state exceptions;
+  task* job = nullptr;           // a runner's next task; null when resumed: end
+  worker* pinned_to = nullptr;
+  unsigned pins = 0;
+  stack_memory stack;
+
+  // What reports show. Written by the fiber, read by reporters at any time: hence atomics, relaxed.
+  std::atomic<bool> busy{false};          // runs a task (a guest: always)
+  std::atomic<bool> in_boost{false};      // waits in a primitive of Boost.Fiber
+  std::atomic<const char*> start_file{""};
+  std::atomic<std::uint32_t> start_line{0};
+  std::atomic<const char*> wait_what{nullptr};
+  std::atomic<const void*> wait_object{nullptr};
+  std::atomic<waiter*> waiting{nullptr};
+  std::atomic<std::uint64_t> id{0};       // given out when first asked for
+  std::string* name = nullptr;            // guarded by the scheduler's registry lock
+  void* slots[fiber_slots] = {};
+
+  std::uint64_t ensure_id() noexcept;
+
+ protected:
+  fiber(scheduler& s, boost::fibers::context* ctx, bool is_guest) noexcept;
+
+ private:
+  friend class worker;
+  void run_tasks();
+  void execute(task& t);
+  void end_task() noexcept;
+};
+
+/// A boost::fibers::fiber on one of our workers. It waits, migrates and counts as live like any fiber.
+class guest_fiber final : public fiber {
+ public:
+  guest_fiber(scheduler& s, boost::fibers::context* ctx) noexcept;
+  ~guest_fiber() override;
+  static void* operator new(std::size_t bytes) { return ::operator new(bytes); }
+  static void operator delete(void* p) noexcept { ::operator delete(p); }
+};
+
+}  // namespace spool::detail

@@ -1,0 +1,55 @@
+#include "idle_set.hpp"
+
+#include "worker.hpp"
+
+#include <mutex>
+
+namespace spool::detail {
+
+void idle_set::enter(worker& w) noexcept {
+  const std::lock_guard lock(lock_);
+  sleepers_.push_front(w);
+  w.asleep_in_set = true;
+  sleeping_.fetch_add(1, std::memory_order_seq_cst);
+}
+
+bool idle_set::leave(worker& w) noexcept {
+  const std::lock_guard lock(lock_);
+  if (!w.asleep_in_set) return false;
+  w.asleep_in_set = false;
+  sleepers_.erase(w);
+  sleeping_.fetch_sub(1, std::memory_order_seq_cst);
+  return true;
+}
+
+worker* idle_set::take_sleeper() noexcept {
+  const std::lock_guard lock(lock_);
+  worker* w = sleepers_.pop_front();
+  if (w == nullptr) return nullptr;
+  w->asleep_in_set = false;
+  // Counted as searching from here on, so that further pushes do not wake another; before it ceases to be counted as asleep.
+  searching_.fetch_add(1, std::memory_order_seq_cst);
+  sleeping_.fetch_sub(1, std::memory_order_seq_cst);
+  return w;
+}
+
+void idle_set::wake_one() noexcept {
+  if (searching_.load(std::memory_order_seq_cst) != 0) return;
+  if (worker* w = take_sleeper()) w->wake_thread();
+}
+
+void idle_set::notice_outside_push() noexcept {
+  if (worker* w = watcher_.load(std::memory_order_seq_cst)) {
+    end_watch(*w);
+    w->wake_thread();
+    return;
+  }
+  wake_one();
+}
+
+void idle_set::wake_all() noexcept {
+  if (worker* w = watcher_.load(std::memory_order_seq_cst)) w->wake_thread();
+  while (worker* w = take_sleeper()) w->wake_thread();
+}
+
+}  // namespace spool::detail

@@ -1,0 +1,69 @@
+// Which workers sleep, and who wakes them.
+//
+// A worker without work searches, then watches or sleeps:
+//   searching  counted; looks at the others' queues, twice, a few microseconds apart
+//   watching   at most one; naps and looks again while others run, so that a push need not make a system call to be noticed
+//   sleeping   in the list; until woken or its next timer
+// No wake-up is lost: who sleeps enters the list, issues the heavy fence, then looks at every queue once more; who pushes
+// pushes, passes the light fence, then reads `sleeping_` and `searching_`. One of them sees the other. A push that finds
+// somebody searching leaves it at that: a searcher looks again after it has ceased to be counted.
+#pragma once
+
+#include "asymmetric_fence.hpp"
+#include "thread_lock.hpp"
+
+#include <spool/base/cache_line.hpp>
+#include <spool/base/intrusive_list.hpp>
+
+#include <atomic>
+#include <cstdint>
+
+namespace spool::detail {
+
+class worker;
+
+class alignas(cache_line_bytes) idle_set {
+ public:
+  /// After a push to a worker's own queue. One fence that costs nothing and two loads, unless somebody has to be woken.
+  void notice_local_push() noexcept {
+    light_fence();
+    if (sleeping_.load(std::memory_order_relaxed) != 0 && searching_.load(std::memory_order_relaxed) == 0) wake_one();
+  }
+  /// After a push from outside, which no running worker notices at once.
+  void notice_outside_push() noexcept;
+  void wake_all() noexcept;
+
+  void begin_search() noexcept { searching_.fetch_add(1, std::memory_order_seq_cst); }
+  /// True: this was the last one that searched.
+  bool end_search() noexcept { return searching_.fetch_sub(1, std::memory_order_seq_cst) == 1; }
+
+  bool begin_watch(worker& w) noexcept {
+    worker* none = nullptr;
+    return watcher_.compare_exchange_strong(none, &w, std::memory_order_seq_cst);
+  }
+  void end_watch(worker& w) noexcept {
+    worker* self = &w;
+    watcher_.compare_exchange_strong(self, nullptr, std::memory_order_seq_cst);
+  }
+
+  void enter(worker& w) noexcept;
+  /// False: a waker has taken w out already, and counted it as searching.
+  bool leave(worker& w) noexcept;
+
+  std::uint32_t sleeping() const noexcept { return sleeping_.load(std::memory_order_seq_cst); }
+  std::uint32_t searching() const noexcept { return searching_.load(std::memory_order_seq_cst); }
+
+  /// Wakes one sleeper, when nobody searches.
+  void wake_one() noexcept;
+
+ private:
+  worker* take_sleeper() noexcept;
+
+  std::atomic<std::uint32_t> sleeping_{0};
+  std::atomic<std::uint32_t> searching_{0};
+  std::atomic<worker*> watcher_{nullptr};
+  thread_lock lock_;
+  intrusive_list<worker> sleepers_;  // guarded by lock_; the last to sleep first: its cache is the warmest
+};
+
+}  // namespace spool::detail

@@ -1,0 +1,139 @@
+#include "monitor.hpp"
+
+#include "detector.hpp"
+#include "futex.hpp"
+#include "plain_threads.hpp"
+#include "scheduler.hpp"
+
+#include <fmt/ranges.h>
+#include <spdlog/spdlog.h>
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <csignal>
+#include <exception>
+
+namespace spool::detail {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto tick = 4ms;
+constexpr auto overdue = 2ms;       // a timer this late belongs to a worker that does not look
+constexpr auto report_every = 10s;
+
+}  // namespace
+
+void monitor::start() {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (...) {
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    throw;
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void monitor::stop() noexcept {
+  exit_.store(true, std::memory_order_seq_cst);
+  word_.store(0, std::memory_order_seq_cst);
+  futex_wake(word_);
+  if (thread_.joinable()) thread_.join();
+}
+
+void monitor::wake() noexcept {
+  if (word_.load(std::memory_order_seq_cst) == 1 && word_.exchange(0, std::memory_order_seq_cst) == 1) futex_wake(word_);
+}
+
+void monitor::run() noexcept {
+  const own_thread counted;
+  ::pthread_setname_np(::pthread_self(), (scheduler_.options().name.substr(0, 10) + "-mon").c_str());
+  pulses_.resize(scheduler_.workers().size());
+  auto pace = std::chrono::milliseconds(tick);
+  while (!exit_.load(std::memory_order_seq_cst)) {
+    const bool rest = scheduler_.at_rest();
+    const bool stopping = scheduler_.stopping();
+    if (rest && !stopping) {
+      look_for_deadlock();
+      word_.store(1, std::memory_order_seq_cst);
+      if (scheduler_.at_rest() && !scheduler_.stopping() && !exit_.load(std::memory_order_seq_cst)) {
+        futex_wait(word_, 1, time_point::max());
+      }
+      word_.store(0, std::memory_order_seq_cst);
+      pace = tick;
+    }
+    std::atomic<std::uint32_t> never{0};
+    futex_wait(exit_.load() ? word_ : never, exit_.load() ? 1 : 0, clock::now() + pace);
+    const time_point now = clock::now();
+    relieve_busy_workers(now);
+    if (stopping) {
+      watch_the_end(now);
+      pace = std::min<std::chrono::milliseconds>(pace * 2, 200ms);  // a thread that ends may complete the proof
+    } else {
+      stop_began_ = {};
+      pace = tick;
+    }
+  }
+}
+
+void monitor::relieve_busy_workers(time_point now) noexcept {
+  const auto& workers = scheduler_.workers();
+  for (std::size_t i = 0; i < workers.size(); ++i) {
+    worker& w = *workers[i];
+    if (w.timers.next_deadline() + overdue < now) w.timers.fire_due(now);
+    const std::uint64_t pulse = w.switches_.load(std::memory_order_relaxed);
+    const bool stuck = pulse == pulses_[i] && !w.queue.empty();
+    pulses_[i] = pulse;
+    if (stuck || !scheduler_.inbox_empty()) scheduler_.idle().wake_one();
+  }
+}
+
+void monitor::look_for_deadlock() noexcept {
+  if (scheduler_.options().on_deadlock == deadlock_policy::off) return;
+  if (scheduler_.live() == 0 || scheduler_.activity() == reported_activity_) return;
+  if (!nothing_can_happen()) return;
+  reported_activity_ = scheduler_.activity();
+  const auto lines = describe_remaining(scheduler_);
+  spdlog::error("spool: deadlock (proven): nothing in this process can wake these {} fibers of runtime \"{}\":\n  {}",
+                lines.size(), scheduler_.options().name, fmt::join(lines, "\n  "));
+  if (scheduler_.options().on_deadlock == deadlock_policy::abort) {
+    spdlog::default_logger_raw()->flush();
+    std::abort();
+  }
+}
+
+void monitor::watch_the_end(time_point now) noexcept {
+  if (stop_began_ == time_point{}) {
+    stop_began_ = now;
+    next_report_ = now + report_every;
+  }
+  if (scheduler_.live() == 0) return;
+  if (nothing_can_happen()) {
+    const auto lines = abandon_waiting(scheduler_);
+    if (!lines.empty()) {
+      spdlog::error("spool: leak (proven): the run of runtime \"{}\" ends without these {} fibers, which nothing can wake:\n  {}",
+                    scheduler_.options().name, lines.size(), fmt::join(lines, "\n  "));
+      return;
+    }
+  }
+  const auto& limit = scheduler_.options().stop_timeout;
+  const bool late = limit && now - stop_began_ >= *limit;
+  if (!late && now < next_report_) return;
+  next_report_ = now + report_every;
+  const auto lines = describe_remaining(scheduler_);
+  spdlog::warn("spool: the run of runtime \"{}\" has waited {} s for {} fibers to end:\n  {}", scheduler_.options().name,
+               std::chrono::duration_cast<std::chrono::seconds>(now - stop_began_).count(), scheduler_.live(),
+               fmt::join(lines, "\n  "));
+  if (late) {
+    spdlog::critical("spool: stop_timeout of {} ms has passed; terminating", limit->count());
+    spdlog::default_logger_raw()->flush();
+    std::terminate();
+  }
+}
+
+}  // namespace spool::detail

@@ -1,0 +1,40 @@
+// A thread that looks after a runtime while it works: timers and queues of a worker that one fiber keeps busy, and, when
+// nothing moves, the search for fibers that can never go on. It sleeps while all workers sleep.
+#pragma once
+
+#include <spool/base/clock.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+namespace spool::detail {
+
+class scheduler;
+
+class monitor {
+ public:
+  explicit monitor(scheduler& watched) noexcept : scheduler_(watched) {}
+  void start();
+  void stop() noexcept;
+  /// From a worker that begins to work, and when the end is asked for. Costs a load unless the monitor sleeps.
+  void wake() noexcept;
+
+ private:
+  void run() noexcept;
+  void relieve_busy_workers(time_point now) noexcept;
+  void look_for_deadlock() noexcept;
+  void watch_the_end(time_point now) noexcept;
+
+  scheduler& scheduler_;
+  std::atomic<std::uint32_t> word_{0};  // 1 while it sleeps without end
+  std::atomic<bool> exit_{false};
+  std::vector<std::uint64_t> pulses_;
+  std::uint64_t reported_activity_ = 0;  // the state that was reported, not to be reported twice
+  time_point stop_began_{};
+  time_point next_report_{};
+  std::thread thread_;
+};
+
+}  // namespace spool::detail

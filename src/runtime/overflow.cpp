@@ -1,0 +1,106 @@
+#include "overflow.hpp"
+
+#include "fiber.hpp"
+#include "stack_depot.hpp"
+#include "thread_state.hpp"
+#include "worker.hpp"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+#include <mutex>
+
+namespace spool::detail {
+namespace {
+
+struct sigaction previous;
+
+void say(const char* text) noexcept {
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text, std::strlen(text));
+}
+
+void say(std::uint64_t number) noexcept {
+  char digits[21] = {};
+  char* p = digits + sizeof(digits) - 1;
+  do {
+    *--p = static_cast<char>('0' + number % 10);
+    number /= 10;
+  } while (number != 0);
+  say(p);
+}
+
+// Only write(2) and reads of memory here: this runs in a signal handler.
+void name_the_fiber(const stack_memory& stack) noexcept {
+  worker* w = current_worker();
+  const fiber* f = w != nullptr ? w->current() : nullptr;
+  say("\nspool: stack overflow in fiber ");
+  if (f != nullptr && f->stack.low == stack.low) {
+    say(f->id.load(std::memory_order_relaxed));
+    say(" \"");
+    say(f->name != nullptr ? f->name->c_str() : "");
+    say("\", started at ");
+    say(f->start_file.load(std::memory_order_relaxed));
+    say(":");
+    say(f->start_line.load(std::memory_order_relaxed));
+  } else {
+    say("(unknown)");
+  }
+  say(", stack size ");
+  say(stack.bytes);
+  say(" bytes. Raise runtime_options::stack_bytes, or move large objects to the heap.\n");
+}
+
+void on_fault(int signal, siginfo_t* info, void* context) {
+  const stack_depot::location at = stack_depot::find(info->si_addr);
+  if (at.in_guard) {
+    name_the_fiber(at.stack);
+    struct sigaction standard {};
+    standard.sa_handler = SIG_DFL;
+    ::sigaction(SIGSEGV, &standard, nullptr);
+    return;  // the access faults again, now with the default action
+  }
+  if ((previous.sa_flags & SA_SIGINFO) != 0 && previous.sa_sigaction != nullptr) {
+    previous.sa_sigaction(signal, info, context);
+    return;
+  }
+  if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN && previous.sa_handler != nullptr) {
+    previous.sa_handler(signal);
+    return;
+  }
+  ::sigaction(SIGSEGV, &previous, nullptr);
+}
+
+}  // namespace
+
+void install_overflow_handler() noexcept {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    struct sigaction ours {};
+    ours.sa_sigaction = on_fault;
+    ours.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    sigemptyset(&ours.sa_mask);
+    ::sigaction(SIGSEGV, nullptr, &previous);
+    ::sigaction(SIGSEGV, &ours, nullptr);
+  });
+}
+
+signal_stack::signal_stack() noexcept : bytes_(64 * 1024) {
+  memory_ = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory_ == MAP_FAILED) return;  // an overflow will die without a word, as it does without spool
+  stack_t stack{};
+  stack.ss_sp = memory_;
+  stack.ss_size = bytes_;
+  ::sigaltstack(&stack, nullptr);
+}
+
+signal_stack::~signal_stack() {
+  if (memory_ == MAP_FAILED) return;
+  stack_t off{};
+  off.ss_flags = SS_DISABLE;
+  ::sigaltstack(&off, nullptr);
+  ::munmap(memory_, bytes_);
+}
+
+}  // namespace spool::detail

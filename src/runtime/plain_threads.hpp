@@ -1,0 +1,28 @@
+// What the detector knows about threads: how many are spool's own, and how many others are blocked in a wait of spool's
+// that only somebody else can end.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace spool::detail {
+
+struct thread_census {
+  static std::atomic<std::int64_t> own;      // workers, monitors, helper threads, the timer thread
+  static std::atomic<std::int64_t> blocked;  // plain threads inside waiter::wait without a deadline
+  static std::atomic<std::int64_t> outside_sources;
+  /// Threads of this process; 0 when that cannot be told.
+  static std::size_t all() noexcept;
+};
+
+/// Counts the calling thread as spool's own while it lives.
+class own_thread {
+ public:
+  own_thread() noexcept { thread_census::own.fetch_add(1, std::memory_order_seq_cst); }
+  ~own_thread() { thread_census::own.fetch_sub(1, std::memory_order_seq_cst); }
+  own_thread(const own_thread&) = delete;
+  own_thread& operator=(const own_thread&) = delete;
+};
+
+}  // namespace spool::detail

@@ -1,0 +1,97 @@
+#include "plain_timers.hpp"
+
+#include "plain_threads.hpp"
+#include "thread_state.hpp"
+#include "worker.hpp"
+
+#include <pthread.h>
+
+#include <condition_variable>
+#include <csignal>
+#include <mutex>
+#include <thread>
+
+namespace spool::detail {
+namespace {
+
+class timer_thread {
+ public:
+  static timer_thread& instance() {
+    static auto* only = new timer_thread;  // outlives every static object
+    return *only;
+  }
+
+  void arm(timer_node& node, time_point when) {
+    if (queue_.arm(node, when)) tend();
+  }
+
+  void adopt(timer_queue& from) {
+    timer_queue::release(from, queue_);
+    if (!queue_.empty()) tend();
+  }
+
+  bool armed() const noexcept { return !queue_.empty(); }
+
+ private:
+  timer_thread() : queue_(timer_queue::acquire()) {}
+
+  /// A timer came that is earlier than all others.
+  void tend() {
+    const std::lock_guard lock(mutex_);
+    ++changes_;
+    changed_.notify_one();
+    if (running_) return;
+    if (thread_.joinable()) thread_.join();  // it has left its loop for good
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    thread_ = std::thread([this] { run(); });
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    running_ = true;
+  }
+
+  void run() {
+    const own_thread counted;
+    ::pthread_setname_np(::pthread_self(), "spool-timers");
+    std::unique_lock lock(mutex_);
+    while (!queue_.empty()) {
+      const auto seen = changes_;
+      changed_.wait_until(lock, queue_.next_deadline(), [&] { return changes_ != seen; });
+      lock.unlock();
+      queue_.fire_due(clock::now());
+      lock.lock();
+    }
+    running_ = false;
+    thread_.detach();
+    thread_ = {};
+  }
+
+  timer_queue& queue_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::uint64_t changes_ = 0;   // guarded by mutex_
+  bool running_ = false;        // guarded by mutex_
+  std::thread thread_;          // guarded by mutex_
+};
+
+}  // namespace
+
+void arm_timer(timer_node& node, time_point when) {
+  worker* w = current_worker();
+  if (w != nullptr) {
+    w->timers.arm(node, when);
+  } else {
+    timer_thread::instance().arm(node, when);
+  }
+}
+
+void release_timers(timer_queue& queue) noexcept {
+  timer_thread::instance().adopt(queue);
+}
+
+std::size_t plain_timers_armed() noexcept {
+  return timer_thread::instance().armed() ? 1 : 0;
+}
+
+}  // namespace spool::detail

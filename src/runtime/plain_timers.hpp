@@ -1,0 +1,17 @@
+// Timers that plain threads arm, and those that outlive their runtime: one thread for the process, which ends when no
+// timer is left.
+#pragma once
+
+#include "timer_queue.hpp"
+
+#include <cstddef>
+
+namespace spool::detail {
+
+/// Gives a worker's queue back; what is still armed fires on the timer thread.
+void release_timers(timer_queue& queue) noexcept;
+
+/// Timers that the timer thread has to serve.
+std::size_t plain_timers_armed() noexcept;
+
+}  // namespace spool::detail

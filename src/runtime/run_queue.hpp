@@ -1,0 +1,136 @@
+// One worker's FIFO of runnables, with a slot for the one to run next. The owner's operations are plain loads and stores;
+// the price is paid by thieves, who come rarely.
+//
+// A biased lock: the owner marks `busy_` around each operation and looks at `thief_`; a thief sets `thief_`, issues the
+// heavy fence and waits until `busy_` is clear. The light fence in enter() pairs with it: either the owner sees the thief
+// and stands back, or the thief sees the owner busy and waits. Whoever is in has the plain fields to itself; the
+// release stores of both flags hand them over.
+//
+// pushed_ and popped_ are written by whoever is in, and read by anybody: how many items there are, and, for a thief that
+// looks twice, whether the owner drains them by itself.
+#pragma once
+
+#include "asymmetric_fence.hpp"
+
+#include <spool/base/cache_line.hpp>
+#include <spool/runtime/detail/task.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace spool::detail {
+
+/// A singly linked chain of runnables, in order. Not synchronized.
+struct runnable_chain {
+  runnable* first = nullptr;
+  runnable* last = nullptr;
+  std::size_t count = 0;
+
+  void push_back(runnable* r) noexcept {
+    r->next = nullptr;
+    (first == nullptr ? first : last->next) = r;
+    last = r;
+    ++count;
+  }
+};
+
+class alignas(cache_line_bytes) run_queue {
+ public:
+  /// Owner: to the tail.
+  void push(runnable* r) noexcept {
+    enter();
+    append(r);
+    leave(1, 0);
+  }
+
+  /// Owner: to be run next; what stood there goes to the tail.
+  void push_next(runnable* r) noexcept {
+    enter();
+    if (next_ != nullptr) append(next_);
+    next_ = r;
+    leave(1, 0);
+  }
+
+  /// Owner: all of `chain`, to the tail.
+  void push_chain(const runnable_chain& chain) noexcept {
+    if (chain.count == 0) return;
+    enter();
+    (head_ == nullptr ? head_ : tail_->next) = chain.first;
+    tail_ = chain.last;
+    leave(chain.count, 0);
+  }
+
+  /// Owner: the next item, or null.
+  runnable* pop() noexcept {
+    enter();
+    runnable* r = take();
+    leave(0, r != nullptr ? 1 : 0);
+    return r;
+  }
+
+  /// Thief: moves the older half (at most `most`) into `loot`. One thief at a time per queue; gives up when the owner's
+  /// thread seems to have been descheduled inside an operation.
+  void steal(runnable_chain& loot, std::size_t most) noexcept;
+
+  std::uint64_t pushed() const noexcept { return pushed_.load(std::memory_order_relaxed); }
+  std::uint64_t popped() const noexcept { return popped_.load(std::memory_order_relaxed); }
+  /// Never too small while the queue is at rest; read popped first, or a pop in between makes it wrap.
+  std::size_t size() const noexcept {
+    const std::uint64_t out = popped_.load(std::memory_order_acquire);
+    return static_cast<std::size_t>(pushed_.load(std::memory_order_acquire) - out);
+  }
+  bool empty() const noexcept { return size() == 0; }
+
+ private:
+  // Items taken from the `next_` slot in a row; then the head has its turn, so that two fibers that wake each other
+  // cannot keep the others waiting.
+  static constexpr unsigned next_uses_limit = 64;
+
+  void append(runnable* r) noexcept {
+    r->next = nullptr;
+    (head_ == nullptr ? head_ : tail_->next) = r;
+    tail_ = r;
+  }
+
+  runnable* take_head() noexcept {
+    runnable* r = head_;
+    if (r != nullptr) head_ = r->next;
+    return r;
+  }
+
+  runnable* take() noexcept {
+    if (next_ != nullptr && (next_uses_ < next_uses_limit || head_ == nullptr)) {
+      ++next_uses_;
+      runnable* r = next_;
+      next_ = nullptr;
+      return r;
+    }
+    next_uses_ = 0;
+    return take_head();
+  }
+
+  void enter() noexcept {
+    busy_.store(true, std::memory_order_relaxed);
+    light_fence();
+    if (thief_.load(std::memory_order_acquire)) [[unlikely]] stand_back();
+  }
+  void leave(std::uint64_t in, std::uint64_t out) noexcept {
+    pushed_.store(pushed_.load(std::memory_order_relaxed) + in, std::memory_order_release);
+    popped_.store(popped_.load(std::memory_order_relaxed) + out, std::memory_order_release);
+    busy_.store(false, std::memory_order_release);
+  }
+  void stand_back() noexcept;
+
+  std::atomic<bool> busy_{false};
+  std::atomic<bool> thief_{false};
+  unsigned next_uses_ = 0;
+  runnable* next_ = nullptr;
+  runnable* head_ = nullptr;
+  runnable* tail_ = nullptr;
+  std::atomic<std::uint64_t> pushed_{0};
+  std::atomic<std::uint64_t> popped_{0};
+  std::atomic<bool> robbed_{false};  // taken by the thief that is at work; keeps the others off
+};
+
+}  // namespace spool::detail

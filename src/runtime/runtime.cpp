@@ -1,0 +1,37 @@
+#include <spool/runtime/runtime.hpp>
+
+#include "options.hpp"
+#include "scheduler.hpp"
+
+#include <stdexcept>
+
+namespace spool {
+
+runtime::runtime(runtime_options options)
+    : core_(std::make_shared<detail::scheduler>(detail::checked(std::move(options)), *this)) {}
+
+runtime::~runtime() {
+  core_->begin_stop();
+  core_->wait_until_drained();
+}
+
+runtime* runtime::current() noexcept {
+  detail::scheduler* s = detail::current_scheduler();
+  return s != nullptr ? &s->handle() : nullptr;
+}
+
+void runtime::begin_run() {
+  if (detail::current_scheduler() == core_.get()) {
+    throw std::logic_error(
+        "spool::runtime::run: called on a fiber of the same runtime, which would wait for itself. Use go, async or an errgroup");
+  }
+  core_->begin_run();
+}
+
+void runtime::end_run() noexcept {
+  core_->begin_stop();
+  core_->wait_until_drained();
+  core_->finish_stop();
+}
+
+}  // namespace spool

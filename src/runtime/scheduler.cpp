@@ -1,0 +1,201 @@
+#include "scheduler.hpp"
+
+#include "asymmetric_fence.hpp"
+#include "overflow.hpp"
+#include "thread_state.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace spool::detail {
+
+scheduler::scheduler(runtime_options options, runtime& handle)
+    : options_(std::move(options)),
+      handle_(handle),
+      stacks_(stack_depot::of_size(options_.stack_bytes)),
+      helpers_(options_.blocking_threads, options_.name),
+      monitor_(*this) {
+  prepare_fences();
+  install_overflow_handler();
+  workers_.reserve(options_.threads);
+  for (unsigned i = 0; i < options_.threads; ++i) workers_.push_back(std::make_unique<worker>(*this, i));
+  scheduler_registry::add(*this);
+  try {
+    for (auto& w : workers_) w->start();
+    monitor_.start();
+  } catch (...) {
+    scheduler_registry::remove(*this);
+    stop_threads();
+    throw;
+  }
+}
+
+scheduler::~scheduler() {
+  scheduler_registry::remove(*this);
+  stop_threads();
+  if (attachment_.release != nullptr) attachment_.release(attachment_.object);
+}
+
+void scheduler::stop_threads() noexcept {
+  monitor_.stop();
+  exiting_.store(true, std::memory_order_seq_cst);
+  idle_.wake_all();
+  for (auto& w : workers_) w->wake_thread();
+  for (auto& w : workers_) w->join();
+  // A plain thread that made a fiber ready may still be on its way out of inject().
+  while (injectors_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
+  for (auto& w : workers_) release_timers(w->timers);
+}
+
+void scheduler::spawn_task(task& t) noexcept {
+  worker* w = current_worker();
+  if (w != nullptr && &w->owner == this) {
+    w->count_spawned();
+    w->push(t);
+    return;
+  }
+  spawned_outside_.fetch_add(1, std::memory_order_acq_rel);
+  inject(t);
+}
+
+void scheduler::make_ready(fiber& f) noexcept {
+  worker* w = current_worker();
+  if (f.pinned_to != nullptr) [[unlikely]] {
+    injectors_.fetch_add(1, std::memory_order_acq_rel);
+    note_activity();
+    f.pinned_to->push_pinned(f);
+    injectors_.fetch_sub(1, std::memory_order_release);
+    return;
+  }
+  if (w == nullptr || &w->owner != this) {
+    inject(f);
+  } else if (w->current() != nullptr) {
+    w->push_next(f);  // it is likely to use what its waker has just touched
+  } else {
+    w->push(f);
+  }
+}
+
+void scheduler::inject(runnable& r) noexcept {
+  injectors_.fetch_add(1, std::memory_order_acq_rel);
+  note_activity();
+  runnable* head = inbox_.load(std::memory_order_relaxed);
+  do {
+    r.next = head;
+  } while (!inbox_.compare_exchange_weak(head, &r, std::memory_order_seq_cst, std::memory_order_relaxed));
+  idle_.notice_outside_push();
+  injectors_.fetch_sub(1, std::memory_order_release);
+}
+
+runnable_chain scheduler::take_inbox() noexcept {
+  runnable_chain chain;
+  runnable* r = inbox_.exchange(nullptr, std::memory_order_acquire);
+  chain.last = r;
+  while (r != nullptr) {
+    runnable* next = r->next;
+    r->next = chain.first;
+    chain.first = r;
+    ++chain.count;
+    r = next;
+  }
+  return chain;
+}
+
+std::size_t scheduler::live() const noexcept {
+  std::uint64_t finished = abandoned_.load(std::memory_order_acquire);
+  for (const auto& w : workers_) finished += w->finished_.load(std::memory_order_acquire);
+  std::uint64_t spawned = spawned_outside_.load(std::memory_order_acquire);
+  for (const auto& w : workers_) spawned += w->spawned_.load(std::memory_order_acquire);
+  return static_cast<std::size_t>(spawned - finished) + static_cast<std::size_t>(std::max(guests_.load(), 0));
+}
+
+bool scheduler::at_rest() const noexcept {
+  return idle_.sleeping() == workers_.size() && inbox_empty() &&
+         std::all_of(workers_.begin(), workers_.end(), [](const auto& w) { return w->queue.empty(); });
+}
+
+void scheduler::begin_run() {
+  const std::lock_guard lock(drain_mutex_);
+  ++runs_;
+}
+
+void scheduler::begin_stop() noexcept {
+  {
+    const std::lock_guard lock(attachment_mutex_);
+    stopping_.store(true, std::memory_order_seq_cst);
+    if (attachment_.end != nullptr) attachment_.end(attachment_.object);
+  }
+  heavy_fence();  // pairs with the one in worker::sleep(): finished, then stopping there; stopping, then live here
+  monitor_.wake();
+}
+
+void scheduler::wait_until_drained() noexcept {
+  waiter caller;
+  wait_node node(caller);
+  {
+    const std::lock_guard lock(drain_mutex_);
+    if (live() == 0) return;
+    drain_waiters_.push_back(node);
+  }
+  caller.wait({"end of run", this});
+}
+
+void scheduler::check_drained() noexcept {
+  if (!stopping() || live() != 0) return;
+  wait_queue woken;
+  {
+    const std::lock_guard lock(drain_mutex_);
+    while (wait_node* node = drain_waiters_.pop_front()) {
+      if (node->try_claim()) woken.push_back(*node);
+    }
+  }
+  while (wait_node* node = woken.pop_front()) node->owner->wake();
+}
+
+void scheduler::finish_stop() noexcept {
+  const std::lock_guard lock(drain_mutex_);
+  if (--runs_ != 0) return;
+  // Ready for another run, with a root context that is not cancelled.
+  const std::lock_guard attachment_lock(attachment_mutex_);
+  stopping_.store(false, std::memory_order_seq_cst);
+  if (attachment_.release != nullptr) attachment_.release(attachment_.object);
+  attachment_ = {};
+}
+
+void scheduler::give_up(std::size_t fibers) noexcept {
+  abandoned_.fetch_add(fibers, std::memory_order_acq_rel);
+  check_drained();
+}
+
+void* scheduler::attach(attachment (*make)()) {
+  const std::lock_guard lock(attachment_mutex_);
+  if (attachment_.object == nullptr) {
+    attachment_ = make();
+    if (stopping() && attachment_.end != nullptr) attachment_.end(attachment_.object);
+  }
+  return attachment_.object;
+}
+
+std::mutex& scheduler_registry::mutex() {
+  static auto* m = new std::mutex;  // outlives every static runtime
+  return *m;
+}
+
+std::vector<scheduler*>& scheduler_registry::list() {
+  static auto* l = new std::vector<scheduler*>;
+  return *l;
+}
+
+void scheduler_registry::add(scheduler& s) {
+  const std::lock_guard lock(mutex());
+  list().push_back(&s);
+}
+
+void scheduler_registry::remove(scheduler& s) noexcept {
+  const std::lock_guard lock(mutex());
+  std::erase(list(), &s);
+}
+
+}  // namespace spool::detail

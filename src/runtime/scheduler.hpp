@@ -1,0 +1,121 @@
+// One runtime's engine: its workers, the inbox for work from outside, and the counts by which it knows that all is done.
+//
+// Live fibers = spawned - finished, each summed over monotone counters that only one thread writes. Read all of
+// `finished` first, then `spawned`: when the sums agree, nothing was alive in between.
+#pragma once
+
+#include "blocking_threads.hpp"
+#include "idle_set.hpp"
+#include "monitor.hpp"
+#include "plain_timers.hpp"
+#include "stack_depot.hpp"
+#include "worker.hpp"
+
+#include <spool/runtime/runtime.hpp>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace spool::detail {
+
+class scheduler {
+ public:
+  scheduler(runtime_options options, runtime& handle);
+  ~scheduler();
+
+  // From any thread.
+  void spawn_task(task& t) noexcept;
+  void make_ready(fiber& f) noexcept;
+  /// Everything that waits in the inbox, in the order in which it came.
+  runnable_chain take_inbox() noexcept;
+  bool inbox_empty() const noexcept { return inbox_.load(std::memory_order_acquire) == nullptr; }
+  std::size_t live() const noexcept;
+  void count_guest(int change) noexcept { guests_.fetch_add(change, std::memory_order_acq_rel); }
+
+  // The end.
+  void begin_run();
+  void begin_stop() noexcept;
+  void wait_until_drained() noexcept;
+  void finish_stop() noexcept;        // ready for another run
+  bool stopping() const noexcept { return stopping_.load(std::memory_order_seq_cst); }
+  bool exiting() const noexcept { return exiting_.load(std::memory_order_seq_cst); }
+  void check_drained() noexcept;      // by a worker about to sleep
+  void give_up(std::size_t fibers) noexcept;  // that many were abandoned
+
+  void* attach(attachment (*make)());
+
+  // Reports.
+  void enlist(fiber& f) noexcept;
+  void delist(fiber& f) noexcept;
+  void rename(fiber& f, std::string_view name);
+  void report_escaped_exception(const fiber& f) noexcept;
+  std::string describe(const fiber& f) const;        // registry lock held
+  std::mutex& registry_mutex() noexcept { return registry_mutex_; }
+  intrusive_list<fiber>& fibers() noexcept { return fibers_; }
+
+  stack_depot& stacks() noexcept { return stacks_; }
+  const runtime_options& options() const noexcept { return options_; }
+  const std::vector<std::unique_ptr<worker>>& workers() const noexcept { return workers_; }
+  idle_set& idle() noexcept { return idle_; }
+  blocking_threads& helpers() noexcept { return helpers_; }
+  runtime& handle() noexcept { return handle_; }
+  /// Changes whenever something may have become runnable; the detector compares two readings.
+  std::uint64_t activity() const noexcept { return activity_.load(std::memory_order_seq_cst); }
+  void note_activity() noexcept { activity_.fetch_add(1, std::memory_order_seq_cst); }
+  /// True while every worker sleeps and nothing is queued.
+  bool at_rest() const noexcept;
+  void wake_monitor() noexcept { monitor_.wake(); }
+
+ private:
+  void inject(runnable& r) noexcept;
+  void stop_threads() noexcept;
+
+  const runtime_options options_;
+  runtime& handle_;
+  stack_depot& stacks_;
+  idle_set idle_;
+  alignas(cache_line_bytes) std::atomic<runnable*> inbox_{nullptr};  // LIFO; turned round when taken
+  std::atomic<std::uint64_t> spawned_outside_{0};
+  std::atomic<std::uint32_t> injectors_{0};  // threads inside inject(): the scheduler must outlive them
+  std::atomic<std::uint64_t> abandoned_{0};
+  std::atomic<int> guests_{0};
+  std::atomic<std::uint64_t> activity_{0};
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> exiting_{false};
+
+  std::mutex drain_mutex_;
+  wait_queue drain_waiters_;                // guarded by drain_mutex_
+  unsigned runs_ = 0;                       // guarded by drain_mutex_
+  std::mutex attachment_mutex_;
+  attachment attachment_;                   // guarded by attachment_mutex_
+  mutable std::mutex registry_mutex_;
+  intrusive_list<fiber> fibers_;            // guarded by registry_mutex_
+
+  std::vector<std::unique_ptr<worker>> workers_;
+  blocking_threads helpers_;
+  monitor monitor_;
+};
+
+/// Every scheduler of the process, for the detector.
+class scheduler_registry {
+ public:
+  static void add(scheduler& s);
+  static void remove(scheduler& s) noexcept;
+  template <class F>
+  static bool all_of(F&& f) {
+    const std::lock_guard lock(mutex());
+    for (scheduler* s : list()) {
+      if (!f(*s)) return false;
+    }
+    return true;
+  }
+
+ private:
+  static std::mutex& mutex();
+  static std::vector<scheduler*>& list();
+};
+
+}  // namespace spool::detail

@@ -1,0 +1,22 @@
+#include <spool/runtime/detail/spin_lock.hpp>
+
+#include "pause.hpp"
+
+#include <spool/runtime/this_fiber.hpp>
+
+namespace spool::detail {
+
+void spin_lock::lock_contended() noexcept {
+  constexpr unsigned spins_between_yields = 64;
+  for (unsigned spins = 1;; ++spins) {
+    // Reads until it looks free: an exchange per turn would keep the holder's line moving between cores.
+    if (!locked_.load(std::memory_order_relaxed) && try_lock()) return;
+    if (spins % spins_between_yields == 0) {
+      this_fiber::yield();
+    } else {
+      cpu_pause();
+    }
+  }
+}
+
+}  // namespace spool::detail

@@ -1,0 +1,22 @@
+#include "thread_state.hpp"
+
+namespace spool::detail {
+
+#ifdef SPOOL_WITHOUT_TLS_BARRIER
+thread_local constinit worker* tls_worker = nullptr;
+#else
+namespace {
+thread_local constinit worker* tls_worker = nullptr;
+}
+
+worker* current_worker() noexcept {
+  asm volatile("");  // keeps callers from treating this as a pure function, even when the linker optimizes
+  return tls_worker;
+}
+#endif
+
+void set_current_worker(worker* w) noexcept {
+  tls_worker = w;
+}
+
+}  // namespace spool::detail

@@ -1,0 +1,126 @@
+#include <spool/runtime/detail/waiter.hpp>
+
+#include "fiber.hpp"
+#include "futex.hpp"
+#include "plain_threads.hpp"
+#include "thread_state.hpp"
+#include "worker.hpp"
+
+#include <spool/runtime/detail/timer_node.hpp>
+
+namespace spool::detail {
+namespace {
+
+// What a plain thread's word says.
+constexpr std::uint32_t awake = 0;
+constexpr std::uint32_t woken = 1;
+constexpr std::uint32_t blocked = 2;  // counted in thread_census::blocked; whoever wakes it takes it out
+
+fiber* current_fiber() noexcept {
+  worker* w = current_worker();
+  return w != nullptr ? w->current() : nullptr;
+}
+
+/// Ends a wait at its deadline. Fires under the timer queue's lock, so the waiter is there.
+struct deadline_timer : timer_node {
+  explicit deadline_timer(waiter& w) noexcept : timer_node(&expire, mode::locked), owner(w) {}
+  static void expire(timer_node& node) noexcept {
+    waiter& w = static_cast<deadline_timer&>(node).owner;
+    if (w.claim(waiter::timed_out)) w.wake();
+  }
+  waiter& owner;
+};
+
+}  // namespace
+
+waiter::waiter() noexcept : fiber_(current_fiber()) {}
+
+void waiter::rearm() noexcept {
+  outcome_.store(pending, std::memory_order_relaxed);
+  thread_word_.store(awake, std::memory_order_relaxed);
+}
+
+void waiter::wake() noexcept {
+  if (fiber_ != nullptr) {
+    fiber_->unpark();
+    return;
+  }
+  std::uint32_t seen = awake;
+  if (thread_word_.compare_exchange_strong(seen, woken, std::memory_order_release, std::memory_order_relaxed)) return;
+  // Out of the census before it can run: a thread that was woken is not blocked, even before it got a CPU.
+  thread_census::blocked.fetch_sub(1, std::memory_order_seq_cst);
+  thread_word_.store(woken, std::memory_order_release);
+  futex_wake(thread_word_);
+}
+
+waiter::outcome waiter::wait(wait_site site) noexcept {
+  if (fiber_ == nullptr) return wait_on_thread(time_point::max());
+  fiber& f = *fiber_;
+  if (f.state_.load(std::memory_order_acquire) != fiber::notified) {
+    f.wait_object.store(site.object, std::memory_order_relaxed);
+    f.wait_what.store(site.what, std::memory_order_relaxed);
+    f.waiting.store(this, std::memory_order_relaxed);
+    current_worker()->park();
+    f.waiting.store(nullptr, std::memory_order_relaxed);
+  }
+  f.state_.store(fiber::running, std::memory_order_relaxed);
+  return outcome_.load(std::memory_order_acquire);
+}
+
+waiter::outcome waiter::wait_until(time_point deadline, wait_site site) noexcept {
+  if (deadline == time_point::max()) return wait(site);
+  if (fiber_ == nullptr) return wait_on_thread(deadline);
+  if (deadline <= clock::now()) {
+    if (claim(timed_out)) return timed_out;
+    return wait(site);  // claimed by another: its wake() is under way
+  }
+  deadline_timer timer(*this);
+  arm_timer(timer, deadline);
+  const outcome how = wait(site);
+  if (how != timed_out) cancel_timer(timer);
+  return how;
+}
+
+waiter::outcome waiter::wait_on_thread(time_point deadline) noexcept {
+  std::uint32_t expected = awake;
+  thread_census::blocked.fetch_add(1, std::memory_order_seq_cst);
+  if (!thread_word_.compare_exchange_strong(expected, blocked, std::memory_order_acquire)) {
+    thread_census::blocked.fetch_sub(1, std::memory_order_seq_cst);
+    return outcome_.load(std::memory_order_acquire);
+  }
+  // With a deadline the thread wakes by itself, which is an activity that the detector cannot foresee.
+  const bool timed = deadline != time_point::max();
+  if (timed) thread_census::outside_sources.fetch_add(1, std::memory_order_seq_cst);
+  while (thread_word_.load(std::memory_order_acquire) == blocked) {
+    if (deadline != time_point::max() && clock::now() >= deadline) {
+      if (claim(timed_out)) {
+        thread_census::blocked.fetch_sub(1, std::memory_order_seq_cst);
+        break;
+      }
+      deadline = time_point::max();  // claimed by another: its wake() is under way
+    }
+    futex_wait(thread_word_, blocked, deadline);
+  }
+  if (timed) thread_census::outside_sources.fetch_sub(1, std::memory_order_seq_cst);
+  return outcome_.load(std::memory_order_acquire);
+}
+
+bool on_fiber() noexcept {
+  return current_fiber() != nullptr;
+}
+
+void spend_budget() noexcept {
+  worker* w = current_worker();
+  if (w != nullptr && w->current() != nullptr) w->spend_budget();
+}
+
+void* fiber_slot(unsigned index) noexcept {
+  fiber* f = current_fiber();
+  return f != nullptr ? f->slots[index] : nullptr;
+}
+
+void set_fiber_slot(unsigned index, void* value) noexcept {
+  if (fiber* f = current_fiber()) f->slots[index] = value;
+}
+
+}  // namespace spool::detail

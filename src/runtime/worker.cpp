@@ -1,0 +1,242 @@
+#include "worker.hpp"
+
+#include "boost_algorithm.hpp"
+#include "futex.hpp"
+#include "overflow.hpp"
+#include "plain_threads.hpp"
+#include "scheduler.hpp"
+#include "thread_state.hpp"
+
+#include <boost/fiber/operations.hpp>
+
+#include <pthread.h>
+#include <sys/prctl.h>
+
+#include <csignal>
+
+namespace spool::detail {
+namespace {
+
+/// Signals are taken by one place, not by workers; those that a fault raises stay.
+void block_signals() noexcept {
+  sigset_t set;
+  sigfillset(&set);
+  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF}) sigdelset(&set, fault);
+  pthread_sigmask(SIG_SETMASK, &set, nullptr);
+}
+
+// Boost keeps a context's fiber-specific data private and clears it at termination only, which our runners put off to the
+// end of the runtime. An explicit instantiation may name a private member; that is the whole trick.
+auto& fiber_specific_data(boost::fibers::context& ctx);
+template <auto Member>
+struct open_member {
+  friend auto& fiber_specific_data(boost::fibers::context& ctx) { return ctx.*Member; }
+};
+template struct open_member<&boost::fibers::context::fss_data_>;
+
+}  // namespace
+
+worker::worker(scheduler& s, unsigned i)
+    : owner(s), index(i), timers(timer_queue::acquire()), random_state_(0x9E3779B97F4A7C15u * (i + 1)) {}
+
+worker::~worker() {
+  while (void* node = take_node()) ::operator delete(node);
+}
+
+void worker::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void worker::run() noexcept {
+  block_signals();
+  const own_thread counted;
+  ::prctl(PR_SET_TIMERSLACK, 1UL);  // naps and timers would be late by 50 us otherwise
+  ::pthread_setname_np(::pthread_self(), (owner.options().name.substr(0, 10) + "-" + std::to_string(index)).c_str());
+  const signal_stack alternate;
+  exceptions_ = thread_exception_state();
+  set_current_worker(this);
+  home_ = boost::fibers::context::active();
+  boost::fibers::use_scheduling_algorithm<boost_algorithm>(*this);
+  loop();
+  while (fiber* f = idle_runners_) {
+    idle_runners_ = static_cast<fiber*>(f->next);
+    f->next = surplus_runners_;
+    surplus_runners_ = f;
+  }
+  end_surplus_runners();
+  set_current_worker(nullptr);
+}
+
+void worker::loop() noexcept {
+  while (runnable* r = find_runnable()) resume_from_home(r);
+}
+
+void worker::resume_from_home(runnable* r) noexcept {
+  fiber* to = r->what == runnable::kind::task ? runner_for(static_cast<task&>(*r)) : static_cast<fiber*>(r);
+  if (to == nullptr) return;
+  prepare(*to);
+  to->context()->resume();
+}
+
+void worker::prepare(fiber& to) noexcept {
+  current_ = &to;
+  budget_ = operations_per_turn;
+  switches_.store(switches_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  if constexpr (switches_exceptions) *exceptions_ = to.exceptions;
+  home_->attach(to.context());
+}
+
+void worker::switch_to(fiber& to, after what) noexcept {
+  fiber& self = *current_;
+  after_ = what;
+  if constexpr (switches_exceptions) self.exceptions = *exceptions_;
+  prepare(to);
+  to.context()->resume(self.context());
+}
+
+void worker::switch_home(after what) noexcept {
+  fiber& self = *current_;
+  after_ = what;
+  if constexpr (switches_exceptions) self.exceptions = *exceptions_;
+  current_ = nullptr;
+  if constexpr (switches_exceptions) *exceptions_ = {};
+  home_->resume(self.context());
+}
+
+void worker::finish_switch(fiber& left) noexcept {
+  const after what = after_;
+  after_ = after::nothing;
+  left.context()->detach();
+  switch (what) {
+    case after::publish:
+      if (left.state_.exchange(fiber::parked, std::memory_order_acq_rel) == fiber::notified) push_next(left);
+      break;
+    case after::requeue:
+      push(left);
+      break;
+    case after::retire:
+      if (idle_runner_count_ < most_idle_runners) {
+        left.next = idle_runners_;
+        idle_runners_ = &left;
+        ++idle_runner_count_;
+      } else {
+        left.next = surplus_runners_;
+        surplus_runners_ = &left;
+        picks_left_ = 1;  // home ends it soon
+      }
+      break;
+    case after::nothing:
+      break;
+  }
+}
+
+fiber* worker::runner_for(task& t) noexcept {
+  fiber* runner = idle_runners_;
+  if (runner != nullptr) {
+    idle_runners_ = static_cast<fiber*>(runner->next);
+    --idle_runner_count_;
+  } else {
+    runner = fiber::make_runner(owner);
+    if (runner == nullptr) {
+      starved_.push_back(&t);
+      return nullptr;
+    }
+  }
+  runner->job = &t;
+  return runner;
+}
+
+runnable* worker::pick_local() noexcept {
+  if (--picks_left_ == 0 || attention_.load(std::memory_order_relaxed)) {
+    picks_left_ = 1;  // every further pick goes home too, until home has polled
+    return nullptr;
+  }
+  if (pinned_.first != nullptr) [[unlikely]] {
+    pinned_turn_ = !pinned_turn_;
+    if (pinned_turn_ || queue.empty()) {
+      runnable* r = pinned_.first;
+      pinned_.first = r->next;
+      --pinned_.count;
+      return r;
+    }
+  }
+  return queue.pop();
+}
+
+void worker::leave_for(runnable* next, after what) noexcept {
+  if (next != nullptr && next->what == runnable::kind::task) next = runner_for(static_cast<task&>(*next));
+  if (next != nullptr) {
+    switch_to(static_cast<fiber&>(*next), what);
+  } else {
+    switch_home(what);
+  }
+}
+
+void worker::park() noexcept {
+  leave_for(pick_local(), after::publish);
+}
+
+void worker::yield() noexcept {
+  budget_ = operations_per_turn;
+  runnable* next = pick_local();
+  if (next == nullptr && picks_left_ > 1) return;  // nobody else wants to run
+  leave_for(next, after::requeue);
+}
+
+void worker::retire(fiber* next) noexcept {
+  leave_for(next, after::retire);
+}
+
+void worker::push(runnable& r) noexcept {
+  if (r.what == runnable::kind::fiber) {
+    auto& f = static_cast<fiber&>(r);
+    if (f.pinned_to != nullptr) [[unlikely]] {
+      f.pinned_to->push_pinned(f);
+      return;
+    }
+  }
+  queue.push(&r);
+  owner.idle().notice_local_push();
+}
+
+void worker::push_next(runnable& r) noexcept {
+  if (static_cast<fiber&>(r).pinned_to != nullptr) [[unlikely]] {
+    push(r);
+    return;
+  }
+  queue.push_next(&r);
+  owner.idle().notice_local_push();
+}
+
+void worker::push_pinned(fiber& f) noexcept {
+  if (current_worker() == this) {
+    pinned_.push_back(&f);
+    return;
+  }
+  runnable* head = pinned_inbox_.load(std::memory_order_relaxed);
+  do {
+    f.next = head;
+  } while (!pinned_inbox_.compare_exchange_weak(head, &f, std::memory_order_release, std::memory_order_relaxed));
+  attention_.store(true, std::memory_order_seq_cst);
+  wake_thread();
+}
+
+void worker::clear_fiber_specific_data(fiber& f) noexcept {
+  auto& data = fiber_specific_data(*f.context());
+  if (data.empty()) return;
+  auto old = std::exchange(data, {});
+  for (auto& entry : old) entry.second.do_cleanup();
+}
+
+std::uint64_t worker::random() noexcept {
+  random_state_ ^= random_state_ << 13;
+  random_state_ ^= random_state_ >> 7;
+  random_state_ ^= random_state_ << 17;
+  return random_state_;
+}
+
+}  // namespace spool::detail

@@ -1,0 +1,202 @@
+// How a worker finds something to run, and how it sleeps.
+#include "boost_algorithm.hpp"
+#include "futex.hpp"
+#include "scheduler.hpp"
+#include "worker.hpp"
+
+#include <boost/fiber/context.hpp>
+
+#include <algorithm>
+
+namespace spool::detail {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto look_again_after = 3us;       // between the two looks at a queue
+constexpr auto tiny_task = 500ns;            // below this a task costs less where it is than on another core
+constexpr auto tolerable_backlog = 100us;    // of tiny tasks
+constexpr std::size_t most_stolen = 256;
+constexpr auto first_nap = 20us;
+constexpr auto longest_nap = 250us;
+constexpr auto stack_retry = 5ms;
+
+}  // namespace
+
+runnable* worker::find_runnable() noexcept {
+  for (;;) {
+    poll();
+    if (runnable* r = pick_local()) return r;
+    if (attention_.load(std::memory_order_relaxed)) continue;
+    if (runnable* r = search()) return r;
+    if (owner.exiting()) return nullptr;
+    sleep();
+  }
+}
+
+/// Everything that running fibers put off: timers, work from outside, pinned fibers, Boost's dispatcher.
+void worker::poll() noexcept {
+  picks_left_ = picks_between_polls;
+  if (surplus_runners_ != nullptr) end_surplus_runners();
+  const bool called = attention_.load(std::memory_order_relaxed) && attention_.exchange(false, std::memory_order_acq_rel);
+  if (called) drain_pinned_inbox();
+  if (called || boost_in_use_) serve_boost(false);
+  if (!timers.empty()) timers.fire_due(clock::now());
+  if (!owner.inbox_empty()) {
+    const runnable_chain arrived = owner.take_inbox();
+    queue.push_chain(arrived);
+    if (arrived.count > 1) owner.idle().notice_local_push();
+  }
+  if (starved_.first != nullptr && idle_runners_ != nullptr) {
+    queue.push_chain(std::exchange(starved_, {}));
+  }
+}
+
+void worker::drain_pinned_inbox() noexcept {
+  runnable* r = pinned_inbox_.exchange(nullptr, std::memory_order_acquire);
+  runnable* in_order = nullptr;
+  while (r != nullptr) {
+    runnable* next = r->next;
+    r->next = in_order;
+    in_order = r;
+    r = next;
+  }
+  while (in_order != nullptr) {
+    runnable* next = in_order->next;
+    pinned_.push_back(in_order);
+    in_order = next;
+  }
+}
+
+/// Gives Boost's dispatcher a turn; `idle` lets it tell its next deadline through suspend_until.
+void worker::serve_boost(bool idle) noexcept {
+  boost_deadline_ = time_point::max();
+  dispatcher_may_idle_ = idle;
+  boost::fibers::context* dispatcher = dispatcher_;
+  dispatcher->resume();
+}
+
+void worker::end_surplus_runners() noexcept {
+  while (fiber* f = surplus_runners_) {
+    surplus_runners_ = static_cast<fiber*>(f->next);
+    prepare(*f);
+    f->context()->resume();  // without a job it ends
+  }
+  serve_boost(false);  // releases what ended
+}
+
+runnable* worker::search() noexcept {
+  if (owner.workers().size() == 1) return nullptr;
+  idle_set& idle = owner.idle();
+  idle.begin_search();
+  runnable* r = steal_from_others();
+  const bool last = idle.end_search();
+  if (r != nullptr) {
+    nap_ = {};
+    if (last && work_in_sight()) idle.wake_one();
+  }
+  return r;
+}
+
+/// A queue is robbed only when what was in it at the first look is still there at the second: fibers that talk to each
+/// other drain their queue by themselves, and moving one of them to another core would cost more than it gains.
+runnable* worker::steal_from_others() noexcept {
+  const auto& workers = owner.workers();
+  constexpr std::size_t most_victims = 64;
+  struct look {
+    worker* victim;
+    std::uint64_t pushed, popped;
+  };
+  look looks[most_victims];
+  std::size_t seen = 0;
+  const std::size_t start = random() % workers.size();
+  for (std::size_t i = 0; i < workers.size() && seen < most_victims; ++i) {
+    worker& victim = *workers[(start + i) % workers.size()];
+    if (&victim == this || victim.queue.empty()) continue;
+    looks[seen++] = {&victim, victim.queue.pushed(), victim.queue.popped()};
+  }
+  if (seen == 0) return nullptr;
+  const time_point begin = clock::now();
+  time_point now = begin;
+  while (now - begin < look_again_after && owner.inbox_empty()) {
+    for (int i = 0; i < 16; ++i) cpu_pause();
+    now = clock::now();
+  }
+  for (std::size_t i = 0; i < seen; ++i) {
+    run_queue& q = looks[i].victim->queue;
+    const std::uint64_t popped = q.popped();
+    if (popped >= looks[i].pushed) continue;
+    const std::uint64_t progress = popped - looks[i].popped;
+    if (progress > 0) {
+      const auto each = (now - begin) / static_cast<std::int64_t>(progress);
+      if (each < tiny_task && each * static_cast<std::int64_t>(q.size()) < tolerable_backlog) continue;
+    }
+    runnable_chain loot;
+    q.steal(loot, most_stolen);
+    if (loot.first == nullptr) continue;
+    owner.note_activity();
+    runnable* first = loot.first;
+    if (loot.count > 1) queue.push_chain({first->next, loot.last, loot.count - 1});
+    return first;
+  }
+  return nullptr;
+}
+
+bool worker::work_in_sight() const noexcept {
+  if (!owner.inbox_empty() || owner.exiting()) return true;
+  if (attention_.load(std::memory_order_seq_cst)) return true;
+  return std::any_of(owner.workers().begin(), owner.workers().end(), [](const auto& w) { return !w->queue.empty(); });
+}
+
+void worker::sleep() noexcept {
+  if (boost_in_use_) {
+    serve_boost(true);
+    if (!queue.empty()) return;
+  }
+  if (watch()) return;
+  idle_set& idle = owner.idle();
+  sleep_word_.store(1, std::memory_order_relaxed);
+  idle.enter(*this);
+  heavy_fence();  // pairs with the light fence after a push
+  owner.check_drained();
+  if (!work_in_sight()) {
+    time_point until = std::min(timers.next_deadline(), boost_deadline_);
+    if (starved_.first != nullptr) until = std::min(until, clock::now() + stack_retry);
+    while (sleep_word_.load(std::memory_order_acquire) == 1 && (until == time_point::max() || clock::now() < until)) {
+      futex_wait(sleep_word_, 1, until);
+    }
+  }
+  sleep_word_.store(0, std::memory_order_relaxed);
+  owner.note_activity();
+  if (starved_.first != nullptr) queue.push_chain(std::exchange(starved_, {}));
+  // A waker counted this worker as searching when it took it out of the set.
+  if (!idle.leave(*this)) idle.end_search();
+  owner.wake_monitor();
+}
+
+/// While others run, one worker naps and looks again instead of sleeping. True: it did, look for work once more.
+bool worker::watch() noexcept {
+  idle_set& idle = owner.idle();
+  const std::size_t workers = owner.workers().size();
+  if (idle.sleeping() + idle.searching() + 1 >= workers) return false;  // nobody else runs
+  if (!idle.begin_watch(*this)) return false;
+  nap_ = std::clamp<std::chrono::nanoseconds>(nap_ * 2, first_nap, longest_nap);
+  idle.begin_search();  // keeps local pushes from waking anybody
+  sleep_word_.store(1, std::memory_order_relaxed);
+  heavy_fence();
+  if (owner.inbox_empty() && !owner.exiting() && !attention_.load(std::memory_order_seq_cst)) {
+    futex_wait(sleep_word_, 1, std::min({clock::now() + nap_, timers.next_deadline(), boost_deadline_}));
+  }
+  sleep_word_.store(0, std::memory_order_relaxed);
+  idle.end_watch(*this);
+  idle.end_search();
+  return true;
+}
+
+void worker::wake_thread() noexcept {
+  if (sleep_word_.load(std::memory_order_seq_cst) == 1 && sleep_word_.exchange(2, std::memory_order_acq_rel) == 1) {
+    futex_wake(sleep_word_);
+  }
+}
+
+}  // namespace spool::detail
