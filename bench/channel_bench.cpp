@@ -85,9 +85,7 @@ void pingpong_boost(State& state) {
   bench::per_op(state);
 }
 BENCHMARK(pingpong_boost<bench::round_robin>)->Name("pingpong/boost_fiber")->Apply(bench::wall_clock);
-BENCHMARK(pingpong_boost<bench::work_stealing>)
-    ->Name("pingpong/boost_fiber_stealing2")
-    ->Apply(bench::wall_clock);
+BENCHMARK(pingpong_boost<bench::work_stealing>)->Name("pingpong/boost_fiber_stealing2")->Apply(bench::wall_clock);
 
 void pingpong_threads(State& state) {
   bench::bounded_queue<int> there(1);
@@ -154,9 +152,7 @@ void buffered_boost(State& state) {
   stream_boost<Scheduler>(state, stream);
 }
 BENCHMARK(rendezvous_boost<bench::round_robin>)->Name("rendezvous/boost_fiber")->Apply(bench::wall_clock);
-BENCHMARK(rendezvous_boost<bench::work_stealing>)
-    ->Name("rendezvous/boost_fiber_stealing2")
-    ->Apply(bench::wall_clock);
+BENCHMARK(rendezvous_boost<bench::work_stealing>)->Name("rendezvous/boost_fiber_stealing2")->Apply(bench::wall_clock);
 BENCHMARK(buffered_boost<bench::round_robin>)->Name("buffered/boost_fiber")->Apply(capacities);
 BENCHMARK(buffered_boost<bench::work_stealing>)->Name("buffered/boost_fiber_stealing2")->Apply(capacities);
 

@@ -75,9 +75,7 @@ void idle_boost(State& state) {
   Scheduler::run([&] { watch_idle(state, [](auto duration) { boost::this_fiber::sleep_for(duration); }); });
 }
 BENCHMARK(idle_boost<bench::round_robin>)->Name("idle_new/boost_fiber")->Apply(once_by_manual_clock);
-BENCHMARK(idle_boost<bench::work_stealing>)
-    ->Name("idle_new/boost_fiber_stealing2")
-    ->Apply(once_by_manual_clock);
+BENCHMARK(idle_boost<bench::work_stealing>)->Name("idle_new/boost_fiber_stealing2")->Apply(once_by_manual_clock);
 
 void idle_asio(State& state) {
   boost::asio::thread_pool pool(static_cast<std::size_t>(state.range(0)));

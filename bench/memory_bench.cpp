@@ -3,7 +3,8 @@
 //                  row's time adds waking and ending them
 //   queued_jobs    jobs that wait to start, handed over with `go` or posted to a pool: `park_seconds` is the
 //                  time to queue them, the row's time adds running them
-// `bytes_each` is resident memory and page tables together, `page_table_bytes_each` the latter alone.
+// `bytes_each` is resident memory and page tables together, `page_table_bytes_each` the latter alone;
+// `cpu_seconds` is the CPU time of the whole measuring process.
 #include "support/countdown.hpp"
 #include "support/counters.hpp"
 #include "support/process.hpp"
@@ -32,6 +33,7 @@ using benchmark::State;
 struct reading {
   double seconds = 0;
   double park_seconds = 0;
+  double cpu_seconds = 0;
   std::int64_t resident_bytes = 0;
   std::int64_t page_table_bytes = 0;
 
@@ -46,7 +48,12 @@ template <class Measure>
 void report(State& state, const std::string& row, std::int64_t count, Measure measure) {
   reading last;
   for (auto _ : state) {
-    const auto measured = bench::in_fresh_process(row, measure);
+    const auto measured = bench::in_fresh_process(row, [&measure] {
+      const double cpu_before = bench::cpu_seconds();
+      reading result = measure();
+      result.cpu_seconds = bench::cpu_seconds() - cpu_before;
+      return result;
+    });
     if (!measured) {
       state.SkipWithError("the measuring process died");
       break;
@@ -58,6 +65,7 @@ void report(State& state, const std::string& row, std::int64_t count, Measure me
   state.counters["bytes_each"] = static_cast<double>(last.resident_bytes + last.page_table_bytes) / each;
   state.counters["page_table_bytes_each"] = static_cast<double>(last.page_table_bytes) / each;
   state.counters["park_seconds"] = last.park_seconds;
+  state.counters["cpu_seconds"] = last.cpu_seconds;
   bench::per_op(state, count);
 }
 
@@ -164,11 +172,7 @@ void parked_threads(State& state) {
     return result;
   });
 }
-BENCHMARK(parked_threads)
-    ->Name("parked_fibers/std_thread")
-    ->ArgName("count")
-    ->Arg(5'000)
-    ->Apply(by_manual_clock);
+BENCHMARK(parked_threads)->Name("parked_fibers/std_thread")->ArgName("count")->Arg(5'000)->Apply(by_manual_clock);
 
 // ---- queued_jobs ----
 
@@ -250,8 +254,7 @@ struct asio_post {
 };
 struct mutex_pool {
   static constexpr const char* row = "queued_jobs/std_thread_pool_unbounded";
-  explicit mutex_pool(State& state)
-      : pool(static_cast<std::size_t>(state.range(0)), bench::thread_pool::unbounded) {}
+  explicit mutex_pool(State& state) : pool(static_cast<std::size_t>(state.range(0)), bench::thread_pool::unbounded) {}
   template <class Job>
   void operator()(Job job) {
     pool.post(std::move(job));

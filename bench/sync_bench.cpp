@@ -58,8 +58,7 @@ void mutex_loop(State& state, WhileHeld while_held) {
   std::int64_t counter = 0;
   for (auto _ : state) {
     std::vector<Thread> crowd;
-    for (int i = 0; i < lockers; ++i)
-      crowd.emplace_back([&] { lock_repeatedly(mutex, counter, while_held); });
+    for (int i = 0; i < lockers; ++i) crowd.emplace_back([&] { lock_repeatedly(mutex, counter, while_held); });
     for (auto& member : crowd) member.join();
   }
   if (counter != state.iterations() * locks) state.SkipWithError("lost an increment");
@@ -71,9 +70,8 @@ void mutex_short_boost(State& state) {
 }
 template <class Scheduler>
 void mutex_held_boost(State& state) {
-  Scheduler::run([&] {
-    mutex_loop<boost::fibers::fiber, boost::fibers::mutex>(state, [] { boost::this_fiber::yield(); });
-  });
+  Scheduler::run(
+      [&] { mutex_loop<boost::fibers::fiber, boost::fibers::mutex>(state, [] { boost::this_fiber::yield(); }); });
   bench::per_op(state, locks);
 }
 void mutex_short_threads(State& state) {
@@ -85,13 +83,9 @@ void mutex_held_threads(State& state) {
   bench::per_op(state, locks);
 }
 BENCHMARK(mutex_short_boost<bench::round_robin>)->Name("mutex_short/boost_fiber")->Apply(bench::wall_clock);
-BENCHMARK(mutex_short_boost<bench::work_stealing>)
-    ->Name("mutex_short/boost_fiber_stealing2")
-    ->Apply(bench::wall_clock);
+BENCHMARK(mutex_short_boost<bench::work_stealing>)->Name("mutex_short/boost_fiber_stealing2")->Apply(bench::wall_clock);
 BENCHMARK(mutex_held_boost<bench::round_robin>)->Name("mutex_held/boost_fiber")->Apply(bench::wall_clock);
-BENCHMARK(mutex_held_boost<bench::work_stealing>)
-    ->Name("mutex_held/boost_fiber_stealing2")
-    ->Apply(bench::wall_clock);
+BENCHMARK(mutex_held_boost<bench::work_stealing>)->Name("mutex_held/boost_fiber_stealing2")->Apply(bench::wall_clock);
 BENCHMARK(mutex_short_threads)->Name("mutex_short/std_thread")->Apply(bench::wall_clock);
 BENCHMARK(mutex_held_threads)->Name("mutex_held/std_thread")->Apply(bench::wall_clock);
 

@@ -11,8 +11,7 @@ namespace bench {
 // Call after the loop.
 inline void per_op(benchmark::State& state, std::int64_t ops_per_iteration = 1) {
   const double ops = static_cast<double>(state.iterations()) * static_cast<double>(ops_per_iteration);
-  state.counters["per_op"] =
-      benchmark::Counter(ops, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["per_op"] = benchmark::Counter(ops, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
 // Fibers move between threads and the work is done by threads other than the one that owns the State: only

@@ -44,9 +44,7 @@ inline double cpu_seconds() {
 
 class stopwatch {
  public:
-  double seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
 
  private:
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
@@ -69,8 +67,7 @@ std::optional<Result> in_fresh_process(const std::string& row, F&& measure) {
   ::setenv(report_to, std::to_string(ends[1]).c_str(), 1);
   std::string program = "bench";
   std::string filter = "--benchmark_filter=^" + row;
-  std::string format =
-      "--benchmark_format=json";  // says nothing on stderr, which stays free for real trouble
+  std::string format = "--benchmark_format=json";  // says nothing on stderr, which stays free for real trouble
   char* const arguments[] = {program.data(), filter.data(), format.data(), nullptr};
   posix_spawn_file_actions_t silence;
   ::posix_spawn_file_actions_init(&silence);

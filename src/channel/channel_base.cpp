@@ -39,10 +39,11 @@ channel_status channel_base::wait_locked(channel_section& section, channel_side 
       if (node.linked()) queue(side).erase(node);
       return status_of(how, bounds);
     }
-    if (!moves_may_throw_) break;
+    if (!node.has_stalled) break;
     channel_section relock(mu_);
-    if (node.result != channel_node::state::stalled) break;
-    node.result = channel_node::state::waiting;  // still first in its queue
+    if (node.result != channel_node::state::stalled) break;  // served since
+    node.result = channel_node::state::waiting;              // still first in its queue
+    node.has_stalled = false;
     self.rearm();
   }
   if (node.failure) std::rethrow_exception(std::move(node.failure));
@@ -57,9 +58,8 @@ bool channel_base::close() noexcept {
     closed_.store(true, std::memory_order_release);
     for (channel_queue* waiters : {&receivers_, &senders_}) {
       while (channel_node* n = waiters->pop_claimed()) {
-        const bool stalled = n->result == channel_node::state::stalled;
         n->result = channel_node::state::closed;
-        if (!stalled) woken.push_back(*n);
+        if (!n->has_stalled) woken.push_back(*n);
       }
     }
   }

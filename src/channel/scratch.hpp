@@ -18,7 +18,7 @@ class scratch {
   scratch& operator=(const scratch&) = delete;
   ~scratch() {
     while (size_ > 0) std::destroy_at(begin_ + --size_);
-    if (on_heap_) ::operator delete(static_cast<void*>(begin_), std::align_val_t{alignof(E)});
+    if (on_heap_) ::operator delete (static_cast<void*>(begin_), std::align_val_t{alignof(E)});
   }
 
   template <class... Args>
@@ -38,7 +38,7 @@ class scratch {
 
  private:
   static std::byte* allocate(std::size_t room) {
-    return static_cast<std::byte*>(::operator new(room * sizeof(E), std::align_val_t{alignof(E)}));
+    return static_cast<std::byte*>(::operator new (room * sizeof(E), std::align_val_t{alignof(E)}));
   }
 
   E* begin_;

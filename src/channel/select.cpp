@@ -145,9 +145,9 @@ class selector {
   /// Step 3.
   selection wait();
   std::optional<selection> enter(std::size_t stalled);
+  selection outcome_of(std::size_t i);
   void hook_others();
   void unhook_others() noexcept;
-  bool is_stalled(std::size_t i) noexcept;
   void leave_queues() noexcept;
   void unlink(std::size_t i) noexcept;
 
@@ -160,6 +160,13 @@ class selector {
   scratch<registration, cases_on_stack>* places_ = nullptr;
 };
 
+/// Of the case that was claimed and served by a peer.
+selection selector::outcome_of(std::size_t i) {
+  channel_node& node = (*places_)[i].node;
+  if (node.failure) std::rethrow_exception(std::move(node.failure));
+  return {i, node.result != channel_node::state::closed};
+}
+
 void selector::unlink(std::size_t i) noexcept {
   if ((*places_)[i].node.linked()) cases_[i]->channel->queue(side_of(*cases_[i])).erase((*places_)[i].node);
 }
@@ -169,10 +176,11 @@ void selector::unlink(std::size_t i) noexcept {
 std::optional<selection> selector::enter(std::size_t stalled) {
   all_locked lock(channels_);
   if (stalled != none) {
-    const channel_node::state result = (*places_)[stalled].node.result;
     for (std::size_t i = 0; i < cases_.size(); ++i) unlink(i);
-    if (result != channel_node::state::stalled) return selection{stalled, result == channel_node::state::done};
-    (*places_)[stalled].node.result = channel_node::state::waiting;
+    channel_node& node = (*places_)[stalled].node;
+    if (node.result != channel_node::state::stalled) return outcome_of(stalled);
+    node.result = channel_node::state::waiting;
+    node.has_stalled = false;
     self_->rearm();
   }
   if (const auto ready = poll_locked(lock.woken)) return ready;
@@ -203,12 +211,6 @@ void selector::unhook_others() noexcept {
     if (cases_[i]->what() == select_op::kind::done) (*places_)[i].hook.reset();
     if (cases_[i]->what() == select_op::kind::ready) cases_[i]->remove_waiter((*places_)[i].node);
   }
-}
-
-bool selector::is_stalled(std::size_t i) noexcept {
-  if (!cases_[i]->on_channel() || !cases_[i]->channel->moves_may_throw()) return false;
-  channel_section section(cases_[i]->channel->lock());
-  return (*places_)[i].node.result == channel_node::state::stalled;
 }
 
 void selector::leave_queues() noexcept {
@@ -256,14 +258,12 @@ selection selector::wait() {
     const waiter::outcome how = self.wait_until(deadline, site);
     unhook_others();
     const std::size_t won = how == waiter::timed_out ? timeout_ : how - 1;
-    if (is_stalled(won)) {
+    if (places[won].node.has_stalled) {
       stalled = won;
       continue;
     }
     leave_queues();
-    channel_node& node = places[won].node;
-    if (node.failure) std::rethrow_exception(std::move(node.failure));
-    return {won, node.result != channel_node::state::closed};
+    return outcome_of(won);
   }
 }
 
@@ -272,7 +272,8 @@ selection selector::wait() {
 selection choose(std::span<select_op* const> cases) { return selector(cases).choose(); }
 
 void throw_select_on_nothing() {
-  throw std::logic_error("on_ready: the future has no state: it was moved from, default-constructed or its result taken");
+  throw std::logic_error(
+      "on_ready: the future has no state: it was moved from, default-constructed or its result taken");
 }
 
 }  // namespace spool::detail

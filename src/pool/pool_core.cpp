@@ -31,7 +31,7 @@ void pool_core::push(pool_job& job) noexcept {
   job.next = nullptr;
   (head_ == nullptr ? head_ : tail_->next) = &job;
   tail_ = &job;
-  queued_.store(queued() + 1, std::memory_order_relaxed);
+  ++queued_;
   ++accepted_;
 }
 
@@ -39,13 +39,13 @@ pool_job* pool_core::take() noexcept {
   pool_job* first = head_;
   if (first == nullptr) return nullptr;
   head_ = first->next;
-  queued_.store(queued() - 1, std::memory_order_relaxed);
+  --queued_;
   ++busy_;
   return first;
 }
 
 void pool_core::ask_for_executors(deeds& todo) noexcept {
-  while (executors_ < workers_ && executors_ - busy_ < queued()) {
+  while (executors_ < workers_ && executors_ - busy_ < queued_) {
     ++executors_;
     ++live_;
     ++todo.spawns;
@@ -65,6 +65,7 @@ void pool_core::serve(deeds& todo) noexcept {
     wait_node* next = claim_first(submitters_);
     if (next == nullptr) break;
     push(*static_cast<submitter*>(next)->job);
+    --waiting_;
     todo.woken.push_back(*next);
   }
   ask_for_executors(todo);
@@ -77,7 +78,9 @@ void pool_core::release_live(deeds& todo) noexcept {
 
 void pool_core::start_executors(std::size_t count) noexcept {
   // All of them are in live_ already: until the last spawn the pool is there, after it nothing here touches it.
-  while (count-- > 0) spawn(scheduler_, [this]() noexcept { execute(); }, where_);
+  while (count-- > 0)
+    spawn(
+        scheduler_, [this]() noexcept { execute(); }, where_);
 }
 
 // With nothing to spawn this does not touch the pool, which may be gone. With something to spawn it is there: live_ counts
@@ -96,9 +99,9 @@ channel_status pool_core::count_refusal(channel_status why) noexcept {
 channel_status pool_core::admission(const context* ctx, bool may_wait) {
   if (ctx != nullptr && ctx->done()) return count_refusal(status_of(*ctx));
   const std::lock_guard guard(mu_);
-  const channel_status s = closed_                ? channel_status::closed
-                           : may_wait || room()   ? channel_status::ok
-                                                  : channel_status::full;
+  const channel_status s = closed_              ? channel_status::closed
+                           : may_wait || room() ? channel_status::ok
+                                                : channel_status::full;
   if (s != channel_status::ok) ++rejected_;
   return s;
 }
@@ -127,6 +130,7 @@ channel_status pool_core::wait_for_room(pool_job& job, const context* ctx) noexc
   waiter waiting;
   submitter place(waiting, job);
   submitters_.push_back(place);
+  ++waiting_;
   mu_.unlock();
   // In this order: the slot that is lent may be the room that is waited for, and belongs to whoever came first.
   if (self != nullptr) lend(*self);
@@ -135,6 +139,7 @@ channel_status pool_core::wait_for_room(pool_job& job, const context* ctx) noexc
   if (how == waiter::canceled) {
     const std::lock_guard guard(mu_);
     if (place.linked()) wait_queue::erase(place);
+    --waiting_;
     ++rejected_;
   }
   if (self != nullptr) take_back(*self);
@@ -149,6 +154,7 @@ void pool_core::close() noexcept {
     closed_ = true;
     while (wait_node* node = submitters_.pop_front()) {
       if (!node->owner->claim(refused)) continue;
+      --waiting_;
       ++rejected_;
       woken.push_back(*node);
     }

@@ -27,7 +27,6 @@
 #include <spool/runtime/detail/waiter.hpp>
 #include <spool/sync/detail/wait_limit.hpp>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -71,26 +70,25 @@ class pool_core : public job_host {
   void require_not_own_job(const char* operation) const;
 
   // Under mu_.
-  std::size_t queued() const noexcept { return queued_.load(std::memory_order_relaxed); }
   std::size_t free_slots() const noexcept { return workers_ > busy_ ? workers_ - busy_ : 0; }
-  bool room() const noexcept { return queued() < capacity_ + free_slots(); }
-  bool idle() const noexcept { return live_ == 0 && queued() == 0; }
+  bool room() const noexcept { return queued_ < capacity_ + free_slots(); }
+  bool idle() const noexcept { return live_ == 0 && queued_ == 0; }
   void push(pool_job& job) noexcept;
   pool_job* take() noexcept;
-  void serve(deeds& todo) noexcept;        // restores I2, I3 and I4 after slots or room came free
+  void serve(deeds& todo) noexcept;  // restores I2, I3 and I4 after slots or room came free
   void ask_for_executors(deeds& todo) noexcept;
   void release_live(deeds& todo) noexcept;
 
   void start_executors(std::size_t count) noexcept;
-  void perform(deeds& todo) noexcept;      // without mu_
+  void perform(deeds& todo) noexcept;                                        // without mu_
   channel_status wait_for_room(pool_job& job, const context* ctx) noexcept;  // takes over mu_, locked
   channel_status count_refusal(channel_status why) noexcept;
   error wait_until_idle(wait_limit limit) noexcept;
   void abandon_queued() noexcept;
 
-  void execute() noexcept;                               // the executor's fiber
+  void execute() noexcept;                                            // the executor's fiber
   pool_job* after_job(executor& self, job_outcome outcome) noexcept;  // counts it; the next one, or null
-  pool_job* next_or_leave(executor& self) noexcept;      // null: the executor has ended, hands off the pool
+  pool_job* next_or_leave(executor& self) noexcept;  // null: the executor has ended, hands off the pool
   void lend(executor& self) noexcept;
   void take_back(executor& self) noexcept;
 
@@ -104,11 +102,12 @@ class pool_core : public job_host {
   bool closed_ = false;
   pool_job* head_ = nullptr;
   pool_job* tail_ = nullptr;
-  std::atomic<std::size_t> queued_{0};  // written under mu_; read without it by an executor that lingers
+  std::size_t queued_ = 0;
   std::size_t workers_;
   std::size_t executors_ = 0;  // hold a slot, or were asked for with one
   std::size_t busy_ = 0;       // of these, have a job
   std::size_t live_ = 0;       // fibers that still use the pool: executors with or without a slot; shutdown
+  std::size_t waiting_ = 0;    // submitters whose wait has not ended
   wait_queue submitters_;      // wait for room
   wait_queue returning_;       // jobs that want their slot back
   wait_queue draining_;        // wait until idle()

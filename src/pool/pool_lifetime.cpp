@@ -28,8 +28,9 @@ std::size_t checked_workers(const scheduler& s, std::size_t asked) {
 // More than half the range is a negative number on its way through std::size_t.
 std::size_t checked_capacity(std::size_t asked) {
   if (asked > static_cast<std::size_t>(PTRDIFF_MAX)) {
-    throw std::invalid_argument("spool::worker_pool: queue_capacity is negative or absurd; for a queue without a bound "
-                                "give std::numeric_limits<std::ptrdiff_t>::max()");
+    throw std::invalid_argument(
+        "spool::worker_pool: queue_capacity is negative or absurd; for a queue without a bound "
+        "give std::numeric_limits<std::ptrdiff_t>::max()");
   }
   return asked;
 }
@@ -80,7 +81,8 @@ pool_core::pool_core(scheduler& s, worker_pool_options options, start_site where
 
 pool_core::~pool_core() {
   if (own_job() != nullptr) {
-    spdlog::critical("spool: worker pool '{}' is destroyed by one of its own jobs, which would wait for itself for ever", name);
+    spdlog::critical(
+        "spool: worker pool '{}' is destroyed by one of its own jobs, which would wait for itself for ever", name);
     std::terminate();
   }
   close();
@@ -89,8 +91,9 @@ pool_core::~pool_core() {
 
 void pool_core::require_not_own_job(const char* operation) const {
   if (own_job() == nullptr) return;
-  throw std::logic_error(std::string("spool::worker_pool::") + operation +
-                         " from one of the pool's own jobs would wait for that job for ever; call it from another fiber");
+  throw std::logic_error(
+      std::string("spool::worker_pool::") + operation +
+      " from one of the pool's own jobs would wait for that job for ever; call it from another fiber");
 }
 
 error pool_core::drain(const context& limit) {
@@ -129,8 +132,8 @@ void pool_core::abandon_queued() noexcept {
   {
     const std::lock_guard guard(mu_);
     job = std::exchange(head_, nullptr);
-    abandoned_ += queued();
-    queued_.store(0, std::memory_order_relaxed);
+    abandoned_ += queued_;
+    queued_ = 0;
     ++live_;  // another drain must not end before the futures below are ready
   }
   scope_.cancel();  // before the loop: on_error may take its time
@@ -166,16 +169,17 @@ bool pool_core::saturated() const noexcept {
 worker_pool_stats pool_core::stats() const noexcept {
   const std::lock_guard guard(mu_);
   // A free worker and a queued job are about to meet: to who looks from outside the job is no longer in the queue.
-  const std::size_t about_to_start = std::min(queued(), free_slots());
+  const std::size_t about_to_start = std::min(queued_, free_slots());
   return {.workers = workers_,
           .busy = busy_ + about_to_start,
-          .queued = queued() - about_to_start,
+          .queued = queued_ - about_to_start,
           .accepted = accepted_,
           .completed = ended_[0],
           .failed = ended_[1],
           .expired = ended_[2],
           .abandoned = abandoned_,
-          .rejected = rejected_};
+          .rejected = rejected_,
+          .waiting = waiting_};
 }
 
 }  // namespace spool::detail

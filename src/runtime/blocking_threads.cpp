@@ -122,9 +122,9 @@ void blocking_threads::serve(handle self) noexcept {
     --queued_;
     ++running_;
     lock.unlock();
+    waiter* caller = call->caller;  // none: invoke ends the wait by itself, and the call may be gone after it
     call->invoke(*call);
-    waiter* caller = call->caller;
-    if (caller->claim(waiter::done)) caller->wake();  // the call's frame may be gone from here on
+    if (caller != nullptr && caller->claim(waiter::done)) caller->wake();  // the call's frame may be gone from here on
     lock.lock();
     --running_;
   }

@@ -13,6 +13,9 @@ runtime::runtime(runtime_options options)
 runtime::~runtime() {
   core_->begin_stop();
   core_->wait_until_drained();
+  // A context that was cancelled just now may have started its after_func fiber; from here on none can.
+  core_->drop_attachments();
+  core_->wait_until_drained();
 }
 
 runtime* runtime::current() noexcept {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 namespace spool::detail {
 
@@ -35,7 +36,7 @@ scheduler::scheduler(runtime_options options, runtime& handle)
 scheduler::~scheduler() {
   scheduler_registry::remove(*this);
   stop_threads();
-  if (attachment_.release != nullptr) attachment_.release(attachment_.object);
+  drop_attachments();
 }
 
 void scheduler::stop_threads() noexcept {
@@ -118,15 +119,23 @@ bool scheduler::at_rest() const noexcept {
 
 void scheduler::begin_run() {
   const std::lock_guard lock(drain_mutex_);
-  ++runs_;
+  if (runs_++ != 0) return;
+  // A root context that is not cancelled; between two runs it stays so.
+  const std::lock_guard attachment_lock(attachment_mutex_);
+  if (!std::exchange(attachment_ended_, false)) return;
+  if (retired_.release != nullptr) retired_.release(retired_.object);
+  retired_ = std::exchange(attachment_, {});
 }
 
 void scheduler::begin_stop() noexcept {
+  attachment ending;
   {
     const std::lock_guard lock(attachment_mutex_);
     stopping_.store(true, std::memory_order_seq_cst);
-    if (attachment_.end != nullptr) attachment_.end(attachment_.object);
+    attachment_ended_ = true;
+    ending = attachment_;
   }
+  if (ending.end != nullptr) ending.end(ending.object);  // no lock: it calls back, and what it calls may attach
   heavy_fence();  // pairs with the one in worker::sleep(): finished, then stopping there; stopping, then live here
   monitor_.wake();
 }
@@ -157,11 +166,7 @@ void scheduler::check_drained() noexcept {
 void scheduler::finish_stop() noexcept {
   const std::lock_guard lock(drain_mutex_);
   if (--runs_ != 0) return;
-  // Ready for another run, with a root context that is not cancelled.
-  const std::lock_guard attachment_lock(attachment_mutex_);
   stopping_.store(false, std::memory_order_seq_cst);
-  if (attachment_.release != nullptr) attachment_.release(attachment_.object);
-  attachment_ = {};
 }
 
 void scheduler::give_up(std::size_t fibers) noexcept {
@@ -173,9 +178,17 @@ void* scheduler::attach(attachment (*make)()) {
   const std::lock_guard lock(attachment_mutex_);
   if (attachment_.object == nullptr) {
     attachment_ = make();
-    if (stopping() && attachment_.end != nullptr) attachment_.end(attachment_.object);
+    if (attachment_ended_ && attachment_.end != nullptr) attachment_.end(attachment_.object);
   }
   return attachment_.object;
+}
+
+void scheduler::drop_attachments() noexcept {
+  const std::lock_guard lock(attachment_mutex_);
+  for (attachment* a : {&retired_, &attachment_}) {
+    const attachment dropped = std::exchange(*a, {});
+    if (dropped.release != nullptr) dropped.release(dropped.object);
+  }
 }
 
 std::mutex& scheduler_registry::mutex() {

@@ -46,6 +46,7 @@ class scheduler {
   void give_up(std::size_t fibers) noexcept;  // that many were abandoned
 
   void* attach(attachment (*make)());
+  void drop_attachments() noexcept;   // nobody starts a fiber through them any more
 
   // Reports.
   void enlist(fiber& f) noexcept;
@@ -90,7 +91,9 @@ class scheduler {
   wait_queue drain_waiters_;                // guarded by drain_mutex_
   unsigned runs_ = 0;                       // guarded by drain_mutex_
   std::mutex attachment_mutex_;
-  attachment attachment_;                   // guarded by attachment_mutex_
+  attachment attachment_;                   // guarded by attachment_mutex_, as the next two
+  attachment retired_;                      // the last run's: references to its root() may still be about
+  bool attachment_ended_ = false;           // since the last end, until the next run begins
   mutable std::mutex registry_mutex_;
   intrusive_list<fiber> fibers_;            // guarded by registry_mutex_
 

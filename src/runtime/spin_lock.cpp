@@ -4,6 +4,8 @@
 
 #include <spool/runtime/this_fiber.hpp>
 
+#include <thread>
+
 namespace spool::detail {
 
 void spin_lock::lock_contended() noexcept {
@@ -11,7 +13,10 @@ void spin_lock::lock_contended() noexcept {
   for (unsigned spins = 1;; ++spins) {
     // Reads until it looks free: an exchange per turn would keep the holder's line moving between cores.
     if (!locked_.load(std::memory_order_relaxed) && try_lock()) return;
-    if (spins % spins_between_yields == 0) {
+    if (spins % (2 * spins_between_yields) == 0) {
+      // The holder's thread may have been descheduled, and a yielding fiber that is alone on its worker keeps the CPU.
+      std::this_thread::yield();
+    } else if (spins % spins_between_yields == 0) {
       this_fiber::yield();
     } else {
       cpu_pause();

@@ -322,7 +322,8 @@ TEST(ChannelHandle, AreCounted) {
     EXPECT_EQ(handles(), 3u);
     channel<int> d = std::move(c);
     EXPECT_EQ(handles(), 3u);
-    d = d;  // NOLINT
+    const channel<int>& same = d;
+    d = same;
     EXPECT_EQ(handles(), 3u);
   }
   EXPECT_EQ(handles(), 1u);

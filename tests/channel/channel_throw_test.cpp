@@ -275,8 +275,8 @@ TEST_P(ChannelThrow, NothingIsLostUnderLoad) {
       sending.go([&] {
         for (int i = 0; i < each; ++i) {
           fragile mine(1, &fuse);
+          if (i % 7 == 0) fuse += 2;
           for (bool done = false; !done;) {
-            if (i % 7 == 0) ++fuse;
             try {
               done = ch.send(std::move(mine));
             } catch (const move_failed&) {

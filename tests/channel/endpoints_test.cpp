@@ -21,9 +21,13 @@ using spool_test::await_receivers;
 using spool_test::await_senders;
 
 template <class H>
-concept CanReceive = requires(const H& h) { h.recv(); };
+concept CanReceive = requires(const H& h) {
+  h.recv();
+};
 template <class H>
-concept CanSend = requires(const H& h) { (void)h.send(1); };
+concept CanSend = requires(const H& h) {
+  (void)h.send(1);
+};
 
 static_assert(CanSend<sender<int>> && !CanReceive<sender<int>>);
 static_assert(CanReceive<receiver<int>> && !CanSend<receiver<int>>);
@@ -180,7 +184,8 @@ TEST(Endpoint, SelfAssignmentKeepsTheCount) {
 TEST(Endpoint, CasesOfASelectCountAsTheirHandle) {
   auto [tx, rx] = make_channel<int>(1);
   {
-    spool::select_case pending = on_send(tx, 1);
+    int value = 1;
+    spool::select_case pending = on_send(tx, std::move(value));
     tx = nullptr;
     EXPECT_FALSE(rx.closed());
   }

@@ -325,9 +325,10 @@ TEST(SelectFairness, ContextsAndTimeoutsTakePartInTheDraw) {
 
 TEST(SelectSpan, TakesAnyContiguousRange) {
   channel<int> ch(4);
-  std::vector<select_case> vector{on_send(ch, 1)};
+  int one = 1, two = 2;
+  std::vector<select_case> vector{on_send(ch, std::move(one))};
   EXPECT_EQ(select(vector), 0u);
-  std::array<select_case, 2> array{on_send(ch, 2), spool::otherwise()};
+  std::array<select_case, 2> array{on_send(ch, std::move(two)), spool::otherwise()};
   EXPECT_EQ(select(array), 0u);
   select_case plain[] = {on_recv(channel<int>(nullptr)), on_recv(ch)};
   EXPECT_EQ(select(plain), 1u);

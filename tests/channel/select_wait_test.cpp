@@ -119,7 +119,8 @@ TEST_P(SelectWait, SeveralContextsNameTheOneThatIsDone) {
     auto second = spool::with_cancel(spool::context::background());
     spool::wait_group all;
     all.go([&] {
-      EXPECT_EQ(select(on_done(first.ctx()), on_done(spool::context::background()), on_recv(ch), on_done(second.ctx())), 3u);
+      EXPECT_EQ(select(on_done(first.ctx()), on_done(spool::context::background()), on_recv(ch), on_done(second.ctx())),
+                3u);
     });
     await_receivers(ch, 1);
     second.cancel();
@@ -483,9 +484,7 @@ TEST(SelectThreads, ExchangeWithNoRuntimeAlive) {
   std::thread server([=] {
     bool open = true;
     while (open) {
-      select(on_recv(requests, [&](std::optional<int> v) {
-        open = v.has_value() && replies.send(*v * 2);
-      }));
+      select(on_recv(requests, [&](std::optional<int> v) { open = v.has_value() && replies.send(*v * 2); }));
     }
   });
   for (int i = 0; i < 100; ++i) {

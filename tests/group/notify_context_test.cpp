@@ -207,7 +207,13 @@ TEST(NotifyContext, ScopesComeAndGoOnManyThreads) {
 class NotifyContextOnFibers : public spool_test::WithWorkers {};
 SPOOL_INSTANTIATE_WORKERS(NotifyContextOnFibers);
 
-TEST_P(NotifyContextOnFibers, WakesFibers) {
+// Workers block all signals; here the main thread does, too, and only the thread of the watch is left to take it.
+TEST_P(NotifyContextOnFibers, WakesFibersThoughEveryOtherThreadBlocksTheSignal) {
+  sigset_t blocked;
+  sigset_t before;
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGUSR1);
+  ::pthread_sigmask(SIG_BLOCK, &blocked, &before);
   run([] {
     const cancel_scope scope = notify_context(runtime::current()->root(), {SIGUSR1});
     errgroup group(scope.ctx());
@@ -220,6 +226,7 @@ TEST_P(NotifyContextOnFibers, WakesFibers) {
     ::kill(::getpid(), SIGUSR1);
     EXPECT_EQ(group.wait().message(), "signal: user defined signal 1");
   });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 }  // namespace

@@ -129,6 +129,30 @@ TEST_P(PoolLending, AJobThatReturnsWaitsForAFreeSlot) {
   });
 }
 
+TEST_P(PoolLending, AJobThatReturnsGoesBeforeQueuedJobs) {
+  run([] {
+    constexpr int queued = 100;
+    std::atomic<int> ran{0};
+    std::atomic<bool> returned{false};
+    worker_pool pool({.workers = 1, .queue_capacity = queued + 1});
+    auto first = pool.submit([&] {
+      auto quick = pool.submit([] {});
+      for (int i = 0; i < queued; ++i) {
+        EXPECT_EQ(pool.post([&] {
+          // Time for the first job to ask for its slot; nothing shows that it has, and it needs only one of the hundred.
+          if (!returned) spool::this_fiber::sleep_for(std::chrono::milliseconds(5));
+          ++ran;
+        }),
+                  channel_status::ok);
+      }
+      quick.get();
+      returned = true;
+      return ran.load();
+    });
+    EXPECT_LT(first.get(), queued);
+  });
+}
+
 TEST_P(PoolLending, ALentSlotIsNotCountedAsBusy) {
   run([] {
     worker_pool pool({.workers = 1, .queue_capacity = 4});
@@ -235,7 +259,8 @@ TEST_P(PoolLending, AFiberStartedByAJobIsNotTheJob) {
       auto inner = pool.submit([&] { lent = true; });
       // The fiber waits for the pool; the job waits for the fiber, and keeps its slot.
       auto waits = spool::async([&inner, &gate] {
-        const std::size_t i = spool::select(spool::on_ready(inner, [] {}), spool::on_recv(gate, [](std::optional<int>) {}));
+        const std::size_t i =
+            spool::select(spool::on_ready(inner, [] {}), spool::on_recv(gate, [](std::optional<int>) {}));
         return i == 1;
       });
       return waits.get();
@@ -273,21 +298,22 @@ TEST_P(PoolLending, AFullPoolOfJobsThatAllSubmit) {
 TEST_P(PoolLending, AJobThatWaitsForRoomIsRefusedByClose) {
   run([] {
     worker_pool pool({.workers = 1, .queue_capacity = 0});
+    channel<int> go_on;
     channel<int> gate;
-    channel<int> inner_runs(1);
     auto outer = pool.submit([&] {
-      // Lends: the first is taken at once and holds the slot; back from there, the second must wait for room.
-      std::vector<channel_status> statuses;
-      statuses.push_back(pool.post([&] {
-        (void)inner_runs.send(1);
-        (void)gate.recv();
-      }));
-      return statuses.front();
+      (void)go_on.recv();
+      return pool.post([] {});
     });
-    EXPECT_EQ(inner_runs.recv(), 1);
+    // Who waits already gets the slot that the job lends when it has to wait itself.
+    spool::wait_group first;
+    first.go([&] { EXPECT_EQ(pool.post([gate] { (void)gate.recv(); }), channel_status::ok); });
+    spool_test::wait_until([&] { return pool.stats().waiting == 1; });
+    EXPECT_TRUE(go_on.close());
+    first.wait();
+    spool_test::wait_until([&] { return pool.stats().waiting == 1; });
     pool.close();
     EXPECT_TRUE(gate.close());
-    EXPECT_EQ(outer.get(), channel_status::ok);  // it was accepted before
+    EXPECT_EQ(outer.get(), channel_status::closed);
     EXPECT_EQ(pool.shutdown(context::background()).completed, 2u);
   });
 }
@@ -315,7 +341,8 @@ TEST_P(PoolLending, ResizingWhileJobsLend) {
 TEST_P(PoolLending, ThrownExceptionsComeThroughLentSlots) {
   run([] {
     worker_pool pool({.workers = 1});
-    auto outer = pool.submit([&]() -> int { return pool.submit([]() -> int { throw std::domain_error("deep"); }).get(); });
+    auto outer =
+        pool.submit([&]() -> int { return pool.submit([]() -> int { throw std::domain_error("deep"); }).get(); });
     EXPECT_THROW(outer.get(), std::domain_error);
     EXPECT_EQ(pool.stats().failed, 2u);
   });

@@ -160,7 +160,7 @@ TEST_P(PoolLimits, SubmitWaitsForRoom) {
       EXPECT_EQ(pool.submit([] { return 3; }).get(), 3);
       accepted = true;
     });
-    for (int i = 0; i < 50; ++i) spool::this_fiber::yield();
+    spool_test::wait_until([&] { return pool.stats().waiting == 1; });
     EXPECT_FALSE(accepted);
     EXPECT_EQ(pool.stats().accepted, 2u);
     EXPECT_TRUE(gate.send(1));  // one of the two ends: there is room
@@ -175,9 +175,11 @@ TEST_P(PoolLimits, APlainThreadWaitsForRoom) {
   worker_pool pool(rt, {.workers = 1, .queue_capacity = 1});
   occupy(pool, 2);
   std::thread producer([&] { EXPECT_EQ(pool.submit([] { return 3; }).get(), 3); });
+  spool_test::wait_until([&] { return pool.stats().waiting == 1; });
   EXPECT_TRUE(gate.send(1));
   EXPECT_TRUE(gate.send(1));
   producer.join();
+  EXPECT_EQ(pool.stats().waiting, 0u);
 }
 
 TEST_P(PoolLimits, SubmittersAreServedInTheOrderInWhichTheyCame) {
@@ -188,14 +190,9 @@ TEST_P(PoolLimits, SubmittersAreServedInTheOrderInWhichTheyCame) {
       occupy(pool, 2);
       spool::wait_group submitters;
       for (int i = 0; i < 20; ++i) {
-        std::atomic<bool> started{false};
-        submitters.go([&pool, &order, &started, i] {
-          started = true;
-          EXPECT_EQ(pool.post([&order, i] { order.push_back(i); }), channel_status::ok);
-        });
-        spool_test::wait_until([&] { return started.load(); });
-        // `started` is set before it waits: only a number of waiting fibers shows that it does.
-        for (int spin = 0; spin < 2000; ++spin) spool::this_fiber::yield();
+        submitters.go(
+            [&pool, &order, i] { EXPECT_EQ(pool.post([&order, i] { order.push_back(i); }), channel_status::ok); });
+        spool_test::wait_until([&] { return pool.stats().waiting == static_cast<std::size_t>(i) + 1; });
       }
       EXPECT_TRUE(gate.close());
       submitters.wait();
@@ -212,7 +209,7 @@ TEST_P(PoolLimits, ALaterTrySubmitDoesNotPassThoseWhoWait) {
     channel<int> second;
     spool::wait_group waiting;
     waiting.go([&] { EXPECT_EQ(pool.post([second] { (void)second.recv(); }), channel_status::ok); });
-    for (int i = 0; i < 2000; ++i) spool::this_fiber::yield();  // it waits by now; if not, the pool is busy all the same
+    spool_test::wait_until([&] { return pool.stats().waiting == 1; });
     EXPECT_TRUE(gate.close());
     waiting.wait();  // the room that came went to who waited
     EXPECT_EQ(pool.try_post([] {}), channel_status::full);
@@ -311,7 +308,7 @@ TEST_P(PoolLimits, GrowingMakesRoomForThoseWhoWait) {
     occupy(pool, 1);
     spool::wait_group waiting;
     waiting.go([&] { EXPECT_EQ(pool.submit([] { return 1; }).get(), 1); });
-    for (int i = 0; i < 100; ++i) spool::this_fiber::yield();
+    spool_test::wait_until([&] { return pool.stats().waiting == 1; });
     pool.resize(2);
     waiting.wait();  // while the first job still runs
     EXPECT_TRUE(gate.close());
@@ -321,8 +318,15 @@ TEST_P(PoolLimits, GrowingMakesRoomForThoseWhoWait) {
 TEST_P(PoolLimits, ShrinkingHoldsFromTheJobsThatStartLater) {
   run([this] {
     worker_pool pool({.workers = 4, .queue_capacity = 100});
-    occupy(pool, 4);
-    spool_test::wait_until([&] { return pool.stats().busy == 4; });
+    spool::latch running(4);
+    for (int i = 0; i < 4; ++i) {
+      ASSERT_EQ(pool.post([&running, gate = gate] {
+        running.count_down();
+        (void)gate.recv();
+      }),
+                channel_status::ok);
+    }
+    running.wait();
     pool.resize(1);
     EXPECT_EQ(pool.stats().workers, 1u);
     high_water mark;
@@ -381,7 +385,7 @@ TEST_P(PoolLimits, SubmitWithAContextGivesUpWaiting) {
       ASSERT_FALSE(refused.has_value());
       EXPECT_EQ(refused.error(), errc::canceled);
     });
-    for (int i = 0; i < 100; ++i) spool::this_fiber::yield();
+    spool_test::wait_until([&] { return pool.stats().waiting == 1; });
     scope.cancel();
     waiting.wait();
     EXPECT_EQ(pool.stats().rejected, 1u);
@@ -410,8 +414,9 @@ TEST_P(PoolLimits, AWaitThatIsGivenUpDoesNotBlockThoseBehindIt) {
     spool::wait_group first;
     spool::wait_group second;
     first.go([&] { EXPECT_EQ(pool.post(scope.ctx(), [] {}), channel_status::canceled); });
-    for (int i = 0; i < 500; ++i) spool::this_fiber::yield();
+    spool_test::wait_until([&] { return pool.stats().waiting == 1; });
     second.go([&] { EXPECT_EQ(pool.submit([] { return 2; }).get(), 2); });
+    spool_test::wait_until([&] { return pool.stats().waiting == 2; });
     scope.cancel();
     first.wait();
     EXPECT_TRUE(gate.close());

@@ -174,7 +174,9 @@ TEST_P(WorkerPool, DroppingAFutureNeitherWaitsNorCancels) {
     spool::channel<int> gate;
     std::atomic<bool> ran{false};
     worker_pool pool;
-    { auto dropped = pool.submit([&] { ran = gate.recv().has_value(); }); }
+    {
+      auto dropped = pool.submit([&] { ran = gate.recv().has_value(); });
+    }
     EXPECT_FALSE(ran);
     EXPECT_TRUE(gate.send(1));
     EXPECT_FALSE(pool.drain());

@@ -225,26 +225,29 @@ TEST_P(Mutex, ScopedLockOfTwoDoesNotDeadlock) {
   EXPECT_EQ(total, 1200);
 }
 
-// One fiber takes the mutex again as soon as it has let it go. Barging alone would keep it for ever.
-TEST_P(Mutex, WaiterGetsItFromAFiberThatAlwaysComesBack) {
+// The hog waits only while it holds the mutex and takes it again as soon as it has let it go: on one worker the waiter it
+// wakes always comes too late. Without the hand-over to a starved waiter the hog would go on until it gives up.
+TEST_P(Mutex, StarvedWaiterGetsItFromAFiberThatAlwaysComesBack) {
   run([] {
     spool::mutex m;
-    std::atomic<bool> stop{false};
-    spool::wait_group hogs;
-    for (int h = 0; h < 2; ++h) {
-      hogs.go([&] {
-        while (!stop) {
-          const std::lock_guard guard(m);
-          for (int i = 0; i < 50; ++i) (void)stop.load();
-        }
-      });
-    }
-    for (int i = 0; i < 20; ++i) {
+    std::atomic<bool> served{false};
+    const auto give_up = std::chrono::steady_clock::now() + 10s;
+    m.lock();
+    auto waiter = async([&] {
       m.lock();
+      served = true;
       m.unlock();
+    });
+    bool gave_up = false;
+    while (!served && !gave_up) {
+      spool::this_fiber::yield();
+      m.unlock();
+      m.lock();
+      gave_up = std::chrono::steady_clock::now() > give_up;
     }
-    stop = true;
-    hogs.wait();
+    EXPECT_FALSE(gave_up);
+    m.unlock();
+    waiter.get();
   });
 }
 

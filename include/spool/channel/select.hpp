@@ -52,12 +52,10 @@ auto on_done(const context& ctx, F f = {}) {
 
 /// Ready when the future is; its result stays there for get(). A future without a state: std::logic_error.
 template <class Future, class F = detail::no_handler>
-  requires requires(const Future& future) {
-    { state_of(future) } -> std::convertible_to<detail::future_state_base*>;
-  }
-auto on_ready(const Future& future, F f = {}) {
-  return detail::ready_case<F>(state_of(future), std::move(f));
+requires requires(const Future& future) {
+  { state_of(future) } -> std::convertible_to<detail::future_state_base*>;
 }
+auto on_ready(const Future& future, F f = {}) { return detail::ready_case<F>(state_of(future), std::move(f)); }
 
 /// Ready when `d` has passed since the select began; at once if d <= 0. Go: case <-time.After(d).
 template <class Rep, class Period, class F = detail::no_handler>
@@ -76,8 +74,8 @@ auto otherwise(F f = {}) {
 class select_case {
  public:
   template <class Case>
-    requires std::derived_from<Case, detail::select_op>
-  select_case(Case made) : op_(std::make_shared<Case>(std::move(made))) {}
+  requires std::derived_from<Case, detail::select_op> select_case(Case made)
+      : op_(std::make_shared<Case>(std::move(made))) {}
 
  private:
   friend detail::select_op& op_of(select_case& c) noexcept { return *c.op_; }
@@ -89,9 +87,9 @@ namespace detail {
 inline select_op& op_of(select_op& op) noexcept { return op; }
 
 template <class Case>
-concept Selectable = !std::is_const_v<std::remove_reference_t<Case>> &&
-                     (std::derived_from<std::remove_cvref_t<Case>, select_op> ||
-                      std::same_as<std::remove_cvref_t<Case>, select_case>);
+concept Selectable =
+    !std::is_const_v<std::remove_reference_t<Case>> &&
+    (std::derived_from<std::remove_cvref_t<Case>, select_op> || std::same_as<std::remove_cvref_t<Case>, select_case>);
 
 }  // namespace detail
 
@@ -102,8 +100,7 @@ concept Selectable = !std::is_const_v<std::remove_reference_t<Case>> &&
 ///
 ///   spool::select(on_recv(jobs, [](std::optional<job> j) { ... }), on_done(ctx, [] { ... }), on_timeout(50ms, [] { ... }));
 template <class... Cases>
-  requires(detail::Selectable<Cases> && ...)
-std::size_t select(Cases&&... cases) {
+requires(detail::Selectable<Cases>&&...) std::size_t select(Cases&&... cases) {
   static_assert((0 + ... + int{detail::is_otherwise<std::remove_cvref_t<Cases>>}) <= 1,
                 "a select has at most one otherwise");
   using detail::op_of;

@@ -4,24 +4,28 @@
 #include <spool/context/context.hpp>
 #include <spool/context/detail/done_hook.hpp>
 #include <spool/runtime/blocking.hpp>
+#include <spool/runtime/this_fiber.hpp>
 
+#include <atomic>
 #include <type_traits>
 
 namespace spool {
 namespace detail {
 
-/// A blocking frame whose wait for a thread can be given up. Two waits, two waiters: once `begun` is claimed the frame
-/// belongs to the helper, and only the end of f lets the caller go on.
+/// A blocking frame whose wait for a thread can be given up. The helper claims the waiter before it calls f and wakes it
+/// after: from the claim on the context comes too late, and a helper that comes second leaves f alone.
 template <class F>
 struct blocking_frame_with_context : blocking_frame<F> {
   explicit blocking_frame_with_context(F& function) : blocking_frame<F>(function) {
+    this->caller = nullptr;  // invoke ends the wait
     this->invoke = [](blocking_call& base) noexcept {
       auto& frame = static_cast<blocking_frame_with_context&>(base);
-      if (frame.begun.claim(waiter::done)) frame.begun.wake();
+      if (!frame.self.claim(waiter::done)) return frame.refused.store(true, std::memory_order_release);
       frame.outcome.capture(frame.f);
+      frame.self.wake();
     };
   }
-  waiter begun;
+  std::atomic<bool> refused{false};  // the helper's last access when it came second
 };
 
 }  // namespace detail
@@ -49,11 +53,16 @@ auto blocking(const context& ctx, F&& f) -> result<std::invoke_result_t<F&>> {
   detail::submit_blocking(*s, frame);
   detail::waiter::outcome how;
   {
-    const detail::done_hook stop(ctx, frame.begun);
-    how = frame.begun.wait({"blocking", &frame});
+    const detail::done_hook stop(ctx, frame.self);
+    how = frame.self.wait({"blocking", &frame});
   }
-  if (how == detail::waiter::canceled && detail::withdraw_blocking(*s, frame)) return refuse();
-  frame.self.wait({"blocking", &frame});
+  if (how == detail::waiter::canceled) {
+    // Not in the queue any more: a helper is about to find that it came second.
+    if (!detail::withdraw_blocking(*s, frame)) {
+      while (!frame.refused.load(std::memory_order_acquire)) this_fiber::yield();
+    }
+    return refuse();
+  }
   return finish([&frame]() -> value_type { return frame.outcome.take(); });
 }
 

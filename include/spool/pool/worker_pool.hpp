@@ -37,6 +37,7 @@ struct worker_pool_stats {
   std::uint64_t expired = 0;    ///< not run: their context was done first
   std::uint64_t abandoned = 0;  ///< not run: shutdown gave them up
   std::uint64_t rejected = 0;   ///< refused: full, closed, or the context was done
+  std::size_t waiting = 0;      ///< submitters that wait for room
 };
 
 /// Of all jobs that the pool ever accepted; the sum is their number.
@@ -62,8 +63,7 @@ struct shutdown_report {
 class worker_pool {
  public:
   /// On the calling fiber's runtime. On a plain thread: std::logic_error. Bad options: std::invalid_argument.
-  explicit worker_pool(worker_pool_options options = {},
-                       detail::start_site where = detail::start_site::current());
+  explicit worker_pool(worker_pool_options options = {}, detail::start_site where = detail::start_site::current());
   explicit worker_pool(runtime& rt, worker_pool_options options = {},
                        detail::start_site where = detail::start_site::current());
   /// Closes and drains; waits as long as that takes. The runtime must still be alive. Not by one of its own jobs.

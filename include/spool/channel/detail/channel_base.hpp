@@ -26,7 +26,7 @@ namespace spool::detail {
 struct channel_node : wait_node {
   enum class state : std::uint8_t {
     waiting,
-    done,     // the value has changed hands
+    done,  // the value has changed hands
     closed,
     failed,   // moving a waiting sender's value into the ring threw: `failure` is the sender's
     stalled,  // see above
@@ -35,9 +35,12 @@ struct channel_node : wait_node {
   channel_node(waiter& w, void* where, bool assign, waiter::outcome how = waiter::done) noexcept
       : wait_node(w, how), slot(where), assigns(assign) {}
 
-  void* slot;    // a sender's value, T*; a receiver's destination, std::optional<T>*, or T* if `assigns`
+  void* slot;  // a sender's value, T*; a receiver's destination, std::optional<T>*, or T* if `assigns`
   bool assigns;
-  state result = state::waiting;
+  state result = state::waiting;  // written under the lock, before wake() unless has_stalled
+  /// The wake() came from a peer whose move threw: what became of it since must be read under the lock. Otherwise who was
+  /// woken touches the channel no more: the value has changed hands, and the channel may be gone.
+  bool has_stalled = false;
   channel_node* next_woken = nullptr;
   std::exception_ptr failure;
 };
@@ -67,7 +70,7 @@ class channel_queue {
     while (wait_node* first = nodes_.pop_front()) {
       count(-1);
       auto* n = static_cast<channel_node*>(first);
-      if (n->result == channel_node::state::stalled || n->try_claim()) return n;
+      if (n->has_stalled || n->try_claim()) return n;
     }
     return nullptr;
   }
@@ -83,9 +86,9 @@ class channel_queue {
 
 /// Adds a claimed node to those to be woken after unlock, unless it was woken before.
 inline void finish_node(channel_node& n, channel_node::state result, channel_node*& woken) noexcept {
-  const bool stalled = n.result == channel_node::state::stalled;
   n.result = result;
-  if (stalled) return;
+  if (n.has_stalled) return;
+  n.has_stalled = result == channel_node::state::stalled;
   n.next_woken = woken;
   woken = &n;
 }
@@ -165,14 +168,12 @@ class channel_base {
 
   channel_queue& queue(channel_side side) noexcept { return side == channel_side::send ? senders_ : receivers_; }
   spin_lock& lock() noexcept { return mu_; }
-  bool moves_may_throw() const noexcept { return moves_may_throw_; }
 
  protected:
   enum class action : bool { destroy, discard };
   using manage_fn = void (*)(channel_base&, action) noexcept;
 
-  channel_base(std::uint32_t capacity, bool moves_may_throw, manage_fn manage) noexcept
-      : moves_may_throw_(moves_may_throw), capacity_(capacity), manage_(manage) {}
+  channel_base(std::uint32_t capacity, manage_fn manage) noexcept : capacity_(capacity), manage_(manage) {}
   ~channel_base() = default;  // abandoned nodes may still be linked
 
   /// Enters with the lock, which `section` holds, and returns without it; `slot` as in channel_node.
@@ -182,7 +183,6 @@ class channel_base {
 
   spin_lock mu_;
   std::atomic<bool> closed_{false};
-  const bool moves_may_throw_;
   const std::uint32_t capacity_;
   std::uint32_t head_ = 0;               // the ring's oldest value
   std::atomic<std::uint32_t> count_{0};  // values in the ring; written under mu_
@@ -221,15 +221,14 @@ class channel_handle {
     if (usable()) base_->release();
   }
 
-  static channel_base* nil() noexcept {
-    return reinterpret_cast<channel_base*>(nil_channel_mark);
-  }
+  static channel_base* nil() noexcept { return reinterpret_cast<channel_base*>(nil_channel_mark); }
   bool is_nil() const noexcept { return base_ == nil(); }
   bool usable() const noexcept { return base_ != nullptr && base_ != nil(); }
 
   /// The channel; null if nil. A moved-from handle: std::logic_error that names the operation.
   channel_base* get(const char* operation) const {
-    if (usable()) [[likely]] return base_;
+    if (usable()) [[likely]]
+      return base_;
     if (base_ == nullptr) throw_moved_from(operation);
     return nullptr;
   }

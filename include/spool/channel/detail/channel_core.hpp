@@ -14,7 +14,8 @@ namespace spool::detail {
 
 template <class T>
 class channel_core final : public channel_base {
-  static_assert(std::is_object_v<T> && !std::is_const_v<T> && !std::is_array_v<T>, "a channel carries objects by value");
+  static_assert(std::is_object_v<T> && !std::is_const_v<T> && !std::is_array_v<T>,
+                "a channel carries objects by value");
   static_assert(std::is_move_constructible_v<T> && std::is_destructible_v<T>, "a message must be move-constructible");
 
  public:
@@ -109,11 +110,10 @@ class channel_core final : public channel_base {
   }
 
  private:
-  static constexpr bool nothrow_moves =
-      std::is_nothrow_move_constructible_v<T> &&
-      (!std::is_move_assignable_v<T> || std::is_nothrow_move_assignable_v<T>);
+  static constexpr bool nothrow_moves = std::is_nothrow_move_constructible_v<T> &&
+                                        (!std::is_move_assignable_v<T> || std::is_nothrow_move_assignable_v<T>);
 
-  explicit channel_core(std::uint32_t capacity) noexcept : channel_base(capacity, !nothrow_moves, &manage) {}
+  explicit channel_core(std::uint32_t capacity) noexcept : channel_base(capacity, &manage) {}
   ~channel_core() = default;
 
   static constexpr std::align_val_t alignment() noexcept {
@@ -207,14 +207,16 @@ inline bool is_over(const wait_bounds& bounds) noexcept { return bounds.ctx != n
 template <class T>
 channel_status send_through(channel_base* base, T& value, const wait_bounds& bounds) {
   if (is_over(bounds)) return done_status(*bounds.ctx);
-  if (base == nullptr) [[unlikely]] return wait_on_nil(channel_side::send, bounds);
+  if (base == nullptr) [[unlikely]]
+    return wait_on_nil(channel_side::send, bounds);
   return static_cast<channel_core<T>*>(base)->send(value, bounds);
 }
 
 template <class T, class Sink>
 channel_status recv_through(channel_base* base, Sink& sink, const wait_bounds& bounds) {
   if (is_over(bounds)) return done_status(*bounds.ctx);
-  if (base == nullptr) [[unlikely]] return wait_on_nil(channel_side::recv, bounds);
+  if (base == nullptr) [[unlikely]]
+    return wait_on_nil(channel_side::recv, bounds);
   return static_cast<channel_core<T>*>(base)->recv(sink, bounds);
 }
 

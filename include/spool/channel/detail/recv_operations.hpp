@@ -74,26 +74,16 @@ class recv_operations {
   }
 
   /// The same into `to`, which is assigned if the result is ok and untouched otherwise.
-  channel_status try_recv(T& to) const
-    requires std::is_move_assignable_v<T>
-  {
-    return try_recv_into(to);
-  }
-  channel_status recv(const context& ctx, T& to) const
-    requires std::is_move_assignable_v<T>
-  {
+  channel_status try_recv(T& to) const requires std::is_move_assignable_v<T> { return try_recv_into(to); }
+  channel_status recv(const context& ctx, T& to) const requires std::is_move_assignable_v<T> {
     return recv_within(to, {time_point::max(), &ctx});
   }
   template <class Rep, class Period>
-    requires std::is_move_assignable_v<T>
-  channel_status recv_for(std::chrono::duration<Rep, Period> d, T& to) const {
-    return recv_within(to, {deadline_after(d), nullptr});
-  }
+  requires std::is_move_assignable_v<T> channel_status recv_for(std::chrono::duration<Rep, Period> d, T& to)
+  const { return recv_within(to, {deadline_after(d), nullptr}); }
   template <class Clock, class Duration>
-    requires std::is_move_assignable_v<T>
-  channel_status recv_until(std::chrono::time_point<Clock, Duration> when, T& to) const {
-    return recv_within(to, {to_steady(when), nullptr});
-  }
+  requires std::is_move_assignable_v<T> channel_status recv_until(std::chrono::time_point<Clock, Duration> when, T& to)
+  const { return recv_within(to, {to_steady(when), nullptr}); }
 
   /// For range-for: receives until closed and drained. begin() waits for the first value. Go: for v := range ch.
   recv_iterator<Handle, T> begin() const { return recv_iterator<Handle, T>(static_cast<const Handle&>(*this)); }

@@ -26,9 +26,7 @@ class send_operations {
  public:
   /// Waits for room or a receiver. False: the channel is closed, or was closed meanwhile. Go: ch <- v, which panics then.
   [[nodiscard]] bool send(T&& value) const { return send_within(value, {}) == channel_status::ok; }
-  [[nodiscard]] bool send(const T& value) const
-    requires std::copy_constructible<T>
-  {
+  [[nodiscard]] bool send(const T& value) const requires std::copy_constructible<T> {
     T copy(value);
     return send_within(copy, {}) == channel_status::ok;
   }
@@ -38,9 +36,7 @@ class send_operations {
     channel_base* base = this->base("try_send");
     return base == nullptr ? channel_status::full : static_cast<channel_core<T>*>(base)->try_send(value);
   }
-  channel_status try_send(const T& value) const
-    requires std::copy_constructible<T>
-  {
+  channel_status try_send(const T& value) const requires std::copy_constructible<T> {
     channel_base* base = this->base("try_send");
     if (base == nullptr) return channel_status::full;
     if (base->send_would_block()) {
@@ -53,9 +49,7 @@ class send_operations {
 
   /// Waits until ctx is done: ok, closed, canceled or timeout (its deadline). A ctx that is done already wins.
   channel_status send(const context& ctx, T&& value) const { return send_within(value, {time_point::max(), &ctx}); }
-  channel_status send(const context& ctx, const T& value) const
-    requires std::copy_constructible<T>
-  {
+  channel_status send(const context& ctx, const T& value) const requires std::copy_constructible<T> {
     T copy(value);
     return send_within(copy, {time_point::max(), &ctx});
   }
@@ -66,9 +60,8 @@ class send_operations {
     return send_within(value, {deadline_after(d), nullptr});
   }
   template <class Rep, class Period>
-  channel_status send_for(std::chrono::duration<Rep, Period> d, const T& value) const
-    requires std::copy_constructible<T>
-  {
+  channel_status send_for(std::chrono::duration<Rep, Period> d,
+                          const T& value) const requires std::copy_constructible<T> {
     T copy(value);
     return send_within(copy, {deadline_after(d), nullptr});
   }
@@ -79,9 +72,8 @@ class send_operations {
     return send_within(value, {to_steady(when), nullptr});
   }
   template <class Clock, class Duration>
-  channel_status send_until(std::chrono::time_point<Clock, Duration> when, const T& value) const
-    requires std::copy_constructible<T>
-  {
+  channel_status send_until(std::chrono::time_point<Clock, Duration> when,
+                            const T& value) const requires std::copy_constructible<T> {
     T copy(value);
     return send_within(copy, {to_steady(when), nullptr});
   }

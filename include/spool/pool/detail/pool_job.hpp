@@ -67,7 +67,8 @@ class pool_job {
 };
 
 template <class F>
-concept PlainJob = std::is_invocable_v<std::decay_t<F>&>;
+concept PlainJob = std::is_invocable_v < std::decay_t<F>
+& > ;
 template <class F>
 concept ContextJob = !PlainJob<F> && std::is_invocable_v<std::decay_t<F>&, const context&>;
 /// What a pool can run: a callable without arguments, or with a const context&. What takes both ways gets no context.
@@ -94,8 +95,8 @@ using job_result_t =
 template <class F, class Fn = std::decay_t<F>>
 inline constexpr bool job_move_is_harmless = !std::is_same_v<F, Fn> || std::is_trivially_move_constructible_v<Fn>;
 template <class F, class Fn = std::decay_t<F>>
-inline constexpr bool can_be_handed_back =
-    job_move_is_harmless<F> || (std::is_nothrow_move_constructible_v<Fn> && !std::is_polymorphic_v<Fn>);
+inline constexpr bool can_be_handed_back = job_move_is_harmless<F> ||
+                                           (std::is_nothrow_move_constructible_v<Fn> && !std::is_polymorphic_v<Fn>);
 
 /// The closure, and the context given with it if there was one. The closure dies when it has run, not with the job:
 /// a future keeps the job's memory, and must not keep what the closure holds.
