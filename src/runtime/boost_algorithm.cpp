@@ -56,7 +56,7 @@ context* boost_algorithm::leave_current() noexcept {
   if constexpr (switches_exceptions) self.exceptions = *w.exceptions_;
   runnable* next = w.pick_local();
   if (next != nullptr && next->what == runnable::kind::task) {
-    if (w.idle_runners_ == nullptr) {  // making a runner is home's business
+    if (w.idle_runners_.empty()) {  // making a runner is home's business
       w.queue.push_next(next);
       next = nullptr;
     } else {

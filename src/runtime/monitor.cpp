@@ -40,7 +40,8 @@ void monitor::start() {
 }
 
 void monitor::stop() noexcept {
-  exit_.store(true, std::memory_order_seq_cst);
+  exit_.store(1, std::memory_order_seq_cst);
+  futex_wake(exit_);
   word_.store(0, std::memory_order_seq_cst);
   futex_wake(word_);
   if (thread_.joinable()) thread_.join();
@@ -55,20 +56,19 @@ void monitor::run() noexcept {
   ::pthread_setname_np(::pthread_self(), (scheduler_.options().name.substr(0, 10) + "-mon").c_str());
   pulses_.resize(scheduler_.workers().size());
   auto pace = std::chrono::milliseconds(tick);
-  while (!exit_.load(std::memory_order_seq_cst)) {
+  while (exit_.load(std::memory_order_seq_cst) == 0) {
     const bool rest = scheduler_.at_rest();
     const bool stopping = scheduler_.stopping();
     if (rest && !stopping) {
       look_for_deadlock();
       word_.store(1, std::memory_order_seq_cst);
-      if (scheduler_.at_rest() && !scheduler_.stopping() && !exit_.load(std::memory_order_seq_cst)) {
+      if (scheduler_.at_rest() && !scheduler_.stopping() && exit_.load(std::memory_order_seq_cst) == 0) {
         futex_wait(word_, 1, time_point::max());
       }
       word_.store(0, std::memory_order_seq_cst);
       pace = tick;
     }
-    std::atomic<std::uint32_t> never{0};
-    futex_wait(exit_.load() ? word_ : never, exit_.load() ? 1 : 0, clock::now() + pace);
+    futex_wait(exit_, 0, clock::now() + pace);
     const time_point now = clock::now();
     relieve_busy_workers(now);
     if (stopping) {
@@ -85,7 +85,7 @@ void monitor::relieve_busy_workers(time_point now) noexcept {
   const auto& workers = scheduler_.workers();
   for (std::size_t i = 0; i < workers.size(); ++i) {
     worker& w = *workers[i];
-    if (w.timers.next_deadline() + overdue < now) w.timers.fire_due(now);
+    if (w.timers.next_deadline() < now - overdue) w.timers.fire_due(now);
     const std::uint64_t pulse = w.switches_.load(std::memory_order_relaxed);
     const bool stuck = pulse == pulses_[i] && !w.queue.empty();
     pulses_[i] = pulse;

@@ -29,7 +29,7 @@ class monitor {
 
   scheduler& scheduler_;
   std::atomic<std::uint32_t> word_{0};  // 1 while it sleeps without end
-  std::atomic<bool> exit_{false};
+  std::atomic<std::uint32_t> exit_{0};  // the monitor waits on it between ticks
   std::vector<std::uint64_t> pulses_;
   std::uint64_t reported_activity_ = 0;  // the state that was reported, not to be reported twice
   time_point stop_began_{};

@@ -5,6 +5,8 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <new>
+#include <utility>
 
 namespace spool::detail {
 
@@ -23,7 +25,22 @@ void run_queue::stand_back() noexcept {
   } while (thief_.load(std::memory_order_acquire));
 }
 
-void run_queue::steal(runnable_chain& loot, std::size_t most) noexcept {
+void run_queue::append_slowly(runnable* r) noexcept {
+  constexpr std::size_t first_capacity = 256;
+  if (overflow_.first == nullptr) {
+    const std::size_t capacity = std::max(first_capacity, capacity_ * 2);
+    if (auto* larger = new (std::nothrow) runnable*[capacity]) {
+      for (std::size_t i = head_; i != tail_; ++i) larger[i & (capacity - 1)] = ring_[i & (capacity_ - 1)];
+      ring_.reset(larger);
+      capacity_ = capacity;
+      ring_[tail_++ & (capacity_ - 1)] = r;
+      return;
+    }
+  }
+  overflow_.push_back(r);
+}
+
+void run_queue::steal(loot& taken) noexcept {
   if (robbed_.exchange(true, std::memory_order_acquire)) return;
   thief_.store(true, std::memory_order_relaxed);
   heavy_fence();
@@ -36,18 +53,14 @@ void run_queue::steal(runnable_chain& loot, std::size_t most) noexcept {
     cpu_pause();
   }
   if (inside) {
-    const std::size_t available = size();
-    const std::size_t wanted = std::min((available + 1) / 2, most);
-    while (loot.count < wanted) {
+    const std::size_t wanted = std::min((size() + 1) / 2, loot::most);
+    while (taken.count < wanted) {
       runnable* r = take_head();
-      if (r == nullptr) {
-        r = next_;
-        next_ = nullptr;
-      }
+      if (r == nullptr) r = std::exchange(next_, nullptr);
       if (r == nullptr) break;
-      loot.push_back(r);
+      taken.items[taken.count++] = r;
     }
-    popped_.store(popped_.load(std::memory_order_relaxed) + loot.count, std::memory_order_release);
+    popped_.store(popped_.load(std::memory_order_relaxed) + taken.count, std::memory_order_release);
   }
   thief_.store(false, std::memory_order_release);
   robbed_.store(false, std::memory_order_release);

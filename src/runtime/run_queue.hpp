@@ -1,5 +1,6 @@
 // One worker's FIFO of runnables, with a slot for the one to run next. The owner's operations are plain loads and stores;
-// the price is paid by thieves, who come rarely.
+// the price is paid by thieves, who come rarely. Items stand in a ring that grows, not in a list: a thief copies a few
+// cache lines of pointers and touches none of the items while the owner has to wait.
 //
 // A biased lock: the owner marks `busy_` around each operation and looks at `thief_`; a thief sets `thief_`, issues the
 // heavy fence and waits until `busy_` is clear. The light fence in enter() pairs with it: either the owner sees the thief
@@ -15,9 +16,11 @@
 #include <spool/base/cache_line.hpp>
 #include <spool/runtime/detail/task.hpp>
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 namespace spool::detail {
 
@@ -33,6 +36,21 @@ struct runnable_chain {
     last = r;
     ++count;
   }
+  runnable* pop_front() noexcept {
+    runnable* r = first;
+    if (r != nullptr) {
+      first = r->next;
+      --count;
+    }
+    return r;
+  }
+};
+
+/// What a thief carries away at once.
+struct loot {
+  static constexpr std::size_t most = 256;
+  std::array<runnable*, most> items;
+  std::size_t count = 0;
 };
 
 class alignas(cache_line_bytes) run_queue {
@@ -53,12 +71,19 @@ class alignas(cache_line_bytes) run_queue {
   }
 
   /// Owner: all of `chain`, to the tail.
-  void push_chain(const runnable_chain& chain) noexcept {
-    if (chain.count == 0) return;
+  void push_chain(runnable_chain chain) noexcept {
+    const std::size_t count = chain.count;
+    if (count == 0) return;
     enter();
-    (head_ == nullptr ? head_ : tail_->next) = chain.first;
-    tail_ = chain.last;
-    leave(chain.count, 0);
+    while (runnable* r = chain.pop_front()) append(r);
+    leave(count, 0);
+  }
+
+  /// Owner: what it stole, but for the first item, to the tail.
+  void push_all_but_first(const loot& stolen) noexcept {
+    enter();
+    for (std::size_t i = 1; i < stolen.count; ++i) append(stolen.items[i]);
+    leave(stolen.count - 1, 0);
   }
 
   /// Owner: the next item, or null.
@@ -69,9 +94,9 @@ class alignas(cache_line_bytes) run_queue {
     return r;
   }
 
-  /// Thief: moves the older half (at most `most`) into `loot`. One thief at a time per queue; gives up when the owner's
-  /// thread seems to have been descheduled inside an operation.
-  void steal(runnable_chain& loot, std::size_t most) noexcept;
+  /// Thief: takes the older half. One thief at a time per queue; gives up when the owner's thread seems to have been
+  /// descheduled inside an operation.
+  void steal(loot& taken) noexcept;
 
   std::uint64_t pushed() const noexcept { return pushed_.load(std::memory_order_relaxed); }
   std::uint64_t popped() const noexcept { return popped_.load(std::memory_order_relaxed); }
@@ -88,19 +113,20 @@ class alignas(cache_line_bytes) run_queue {
   static constexpr unsigned next_uses_limit = 64;
 
   void append(runnable* r) noexcept {
-    r->next = nullptr;
-    (head_ == nullptr ? head_ : tail_->next) = r;
-    tail_ = r;
+    if (tail_ - head_ == capacity_ || overflow_.first != nullptr) [[unlikely]] {
+      append_slowly(r);
+      return;
+    }
+    ring_[tail_++ & (capacity_ - 1)] = r;
   }
 
   runnable* take_head() noexcept {
-    runnable* r = head_;
-    if (r != nullptr) head_ = r->next;
-    return r;
+    if (head_ == tail_) return overflow_.pop_front();
+    return ring_[head_++ & (capacity_ - 1)];
   }
 
   runnable* take() noexcept {
-    if (next_ != nullptr && (next_uses_ < next_uses_limit || head_ == nullptr)) {
+    if (next_ != nullptr && (next_uses_ < next_uses_limit || head_ == tail_)) {
       ++next_uses_;
       runnable* r = next_;
       next_ = nullptr;
@@ -121,13 +147,17 @@ class alignas(cache_line_bytes) run_queue {
     busy_.store(false, std::memory_order_release);
   }
   void stand_back() noexcept;
+  void append_slowly(runnable* r) noexcept;
 
   std::atomic<bool> busy_{false};
   std::atomic<bool> thief_{false};
   unsigned next_uses_ = 0;
   runnable* next_ = nullptr;
-  runnable* head_ = nullptr;
-  runnable* tail_ = nullptr;
+  std::unique_ptr<runnable*[]> ring_;
+  std::size_t capacity_ = 0;  // of the ring; 0 or a power of two
+  std::size_t head_ = 0;      // both grow without end; the ring index is their remainder
+  std::size_t tail_ = 0;
+  runnable_chain overflow_;   // behind the ring, when no memory was to be had for a larger one
   std::atomic<std::uint64_t> pushed_{0};
   std::atomic<std::uint64_t> popped_{0};
   std::atomic<bool> robbed_{false};  // taken by the thief that is at work; keeps the others off

@@ -61,6 +61,7 @@ class scheduler {
   const runtime_options& options() const noexcept { return options_; }
   const std::vector<std::unique_ptr<worker>>& workers() const noexcept { return workers_; }
   idle_set& idle() noexcept { return idle_; }
+  runner_depot& spare_runners() noexcept { return spare_runners_; }
   blocking_threads& helpers() noexcept { return helpers_; }
   runtime& handle() noexcept { return handle_; }
   /// Changes whenever something may have become runnable; the detector compares two readings.
@@ -78,6 +79,7 @@ class scheduler {
   runtime& handle_;
   stack_depot& stacks_;
   idle_set idle_;
+  runner_depot spare_runners_;
   alignas(cache_line_bytes) std::atomic<runnable*> inbox_{nullptr};  // LIFO; turned round when taken
   std::atomic<std::uint64_t> spawned_outside_{0};
   std::atomic<std::uint32_t> injectors_{0};  // threads inside inject(): the scheduler must outlive them

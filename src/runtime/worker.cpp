@@ -37,7 +37,7 @@ template struct open_member<&boost::fibers::context::fss_data_>;
 }  // namespace
 
 worker::worker(scheduler& s, unsigned i)
-    : owner(s), index(i), timers(timer_queue::acquire()), random_state_(0x9E3779B97F4A7C15u * (i + 1)) {}
+    : owner(s), index(i), timers(timer_queue::acquire()), idle_runners_(s.spare_runners()), random_state_(0x9E3779B97F4A7C15u * (i + 1)) {}
 
 worker::~worker() {
   while (void* node = take_node()) ::operator delete(node);
@@ -62,12 +62,9 @@ void worker::run() noexcept {
   home_ = boost::fibers::context::active();
   boost::fibers::use_scheduling_algorithm<boost_algorithm>(*this);
   loop();
-  while (fiber* f = idle_runners_) {
-    idle_runners_ = static_cast<fiber*>(f->next);
-    f->next = surplus_runners_;
-    surplus_runners_ = f;
-  }
-  end_surplus_runners();
+  runnable_chain idle;
+  while (fiber* f = idle_runners_.get()) idle.push_back(f);
+  end_runners(idle);
   set_current_worker(nullptr);
 }
 
@@ -119,15 +116,7 @@ void worker::finish_switch(fiber& left) noexcept {
       push(left);
       break;
     case after::retire:
-      if (idle_runner_count_ < most_idle_runners) {
-        left.next = idle_runners_;
-        idle_runners_ = &left;
-        ++idle_runner_count_;
-      } else {
-        left.next = surplus_runners_;
-        surplus_runners_ = &left;
-        picks_left_ = 1;  // home ends it soon
-      }
+      idle_runners_.put(left);
       break;
     case after::nothing:
       break;
@@ -135,16 +124,11 @@ void worker::finish_switch(fiber& left) noexcept {
 }
 
 fiber* worker::runner_for(task& t) noexcept {
-  fiber* runner = idle_runners_;
-  if (runner != nullptr) {
-    idle_runners_ = static_cast<fiber*>(runner->next);
-    --idle_runner_count_;
-  } else {
-    runner = fiber::make_runner(owner);
-    if (runner == nullptr) {
-      starved_.push_back(&t);
-      return nullptr;
-    }
+  fiber* runner = idle_runners_.get();
+  if (runner == nullptr) runner = fiber::make_runner(owner);
+  if (runner == nullptr) {
+    starved_.push_back(&t);
+    return nullptr;
   }
   runner->job = &t;
   return runner;

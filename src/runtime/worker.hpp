@@ -10,6 +10,7 @@
 
 #include "fiber.hpp"
 #include "run_queue.hpp"
+#include "runner_depot.hpp"
 #include "timer_queue.hpp"
 
 #include <atomic>
@@ -86,7 +87,6 @@ class alignas(cache_line_bytes) worker : public list_hook {
   enum class after : std::uint8_t { nothing, publish, requeue, retire };
   static constexpr unsigned picks_between_polls = 61;
   static constexpr unsigned operations_per_turn = 512;
-  static constexpr std::size_t most_idle_runners = 256;
   static constexpr std::size_t most_nodes = 4096;
 
   void run() noexcept;                              // the thread
@@ -95,7 +95,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   void poll() noexcept;
   void resume_from_home(runnable* r) noexcept;
   void serve_boost(bool idle) noexcept;
-  void end_surplus_runners() noexcept;
+  void end_runners(runnable_chain spare) noexcept;
   void drain_pinned_inbox() noexcept;
   runnable* search() noexcept;
   runnable* steal_from_others() noexcept;
@@ -121,11 +121,9 @@ class alignas(cache_line_bytes) worker : public list_hook {
   bool dispatcher_may_idle_ = false;
   time_point boost_deadline_ = time_point::max();
   exception_state* exceptions_ = nullptr;
-  fiber* idle_runners_ = nullptr;  // LIFO through runnable::next
-  std::size_t idle_runner_count_ = 0;
+  runner_cache idle_runners_;
   void* nodes_ = nullptr;
   std::size_t node_count_ = 0;
-  fiber* surplus_runners_ = nullptr;
   runnable_chain pinned_;          // ready pinned fibers
   runnable_chain starved_;         // tasks for which no stack was to be had
   bool pinned_turn_ = false;

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 constexpr auto look_again_after = 3us;       // between the two looks at a queue
 constexpr auto tiny_task = 500ns;            // below this a task costs less where it is than on another core
 constexpr auto tolerable_backlog = 100us;    // of tiny tasks
-constexpr std::size_t most_stolen = 256;
+constexpr auto rest_before_trim = 10ms;       // a worker that rests this long ends runners that it has to spare
 constexpr auto first_nap = 20us;
 constexpr auto longest_nap = 250us;
 constexpr auto stack_retry = 5ms;
@@ -37,7 +37,6 @@ runnable* worker::find_runnable() noexcept {
 /// Everything that running fibers put off: timers, work from outside, pinned fibers, Boost's dispatcher.
 void worker::poll() noexcept {
   picks_left_ = picks_between_polls;
-  if (surplus_runners_ != nullptr) end_surplus_runners();
   const bool called = attention_.load(std::memory_order_relaxed) && attention_.exchange(false, std::memory_order_acq_rel);
   if (called) drain_pinned_inbox();
   if (called || boost_in_use_) serve_boost(false);
@@ -47,7 +46,7 @@ void worker::poll() noexcept {
     queue.push_chain(arrived);
     if (arrived.count > 1) owner.idle().notice_local_push();
   }
-  if (starved_.first != nullptr && idle_runners_ != nullptr) {
+  if (starved_.first != nullptr && !idle_runners_.empty()) {
     queue.push_chain(std::exchange(starved_, {}));
   }
 }
@@ -76,9 +75,8 @@ void worker::serve_boost(bool idle) noexcept {
   dispatcher->resume();
 }
 
-void worker::end_surplus_runners() noexcept {
-  while (fiber* f = surplus_runners_) {
-    surplus_runners_ = static_cast<fiber*>(f->next);
+void worker::end_runners(runnable_chain spare) noexcept {
+  while (auto* f = static_cast<fiber*>(spare.pop_front())) {
     prepare(*f);
     f->context()->resume();  // without a job it ends
   }
@@ -131,13 +129,12 @@ runnable* worker::steal_from_others() noexcept {
       const auto each = (now - begin) / static_cast<std::int64_t>(progress);
       if (each < tiny_task && each * static_cast<std::int64_t>(q.size()) < tolerable_backlog) continue;
     }
-    runnable_chain loot;
-    q.steal(loot, most_stolen);
-    if (loot.first == nullptr) continue;
+    loot stolen;
+    q.steal(stolen);
+    if (stolen.count == 0) continue;
     owner.note_activity();
-    runnable* first = loot.first;
-    if (loot.count > 1) queue.push_chain({first->next, loot.last, loot.count - 1});
-    return first;
+    if (stolen.count > 1) queue.push_all_but_first(stolen);
+    return stolen.items[0];
   }
   return nullptr;
 }
@@ -159,12 +156,17 @@ void worker::sleep() noexcept {
   idle.enter(*this);
   heavy_fence();  // pairs with the light fence after a push
   owner.check_drained();
+  bool rested = false;
   if (!work_in_sight()) {
     time_point until = std::min(timers.next_deadline(), boost_deadline_);
+    const bool may_trim = owner.spare_runners().any();
+    const time_point trim_at = may_trim ? clock::now() + rest_before_trim : time_point::max();
+    until = std::min(until, trim_at);
     if (starved_.first != nullptr) until = std::min(until, clock::now() + stack_retry);
     while (sleep_word_.load(std::memory_order_acquire) == 1 && (until == time_point::max() || clock::now() < until)) {
       futex_wait(sleep_word_, 1, until);
     }
+    rested = may_trim && sleep_word_.load(std::memory_order_relaxed) == 1 && until == trim_at;
   }
   sleep_word_.store(0, std::memory_order_relaxed);
   owner.note_activity();
@@ -172,6 +174,7 @@ void worker::sleep() noexcept {
   // A waker counted this worker as searching when it took it out of the set.
   if (!idle.leave(*this)) idle.end_search();
   owner.wake_monitor();
+  if (rested) end_runners(owner.spare_runners().take());
 }
 
 /// While others run, one worker naps and looks again instead of sleeping. True: it did, look for work once more.

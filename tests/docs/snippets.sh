@@ -29,7 +29,7 @@ function finish(   file) {
   } else {
     includes = includes hidden_includes own_includes
     body = body "namespace snippet_" blocks " {\nusing namespace spool;\nusing namespace std::chrono_literals;\n"
-    emit(hidden, hidden_start)
+    if (hidden != "") emit(hidden, hidden_start)
     if (!definitions) body = body "[[maybe_unused]] void snippet() {\n"
     emit(code (definitions ? "}\n" : "}\n}\n"), start)
   }
@@ -37,8 +37,8 @@ function finish(   file) {
 }
 
 function keep_hidden(line) {
-  if (line ~ /^ *#include/) hidden_includes = hidden_includes line "\n"
-  else hidden = hidden line "\n"
+  if (line ~ /^ *#include/) { hidden_includes = hidden_includes line "\n"; line = "" }
+  hidden = hidden line "\n"
 }
 
 # Something at namespace scope: a type, a template, a namespace, or a function with its body.

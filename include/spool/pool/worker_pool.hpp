@@ -54,7 +54,7 @@ struct shutdown_report {
 ///
 ///   worker_pool pool({.workers = 4, .queue_capacity = 100});
 ///   future<digest> d = pool.submit([path] { return hash(path); });   // waits while the queue is full
-///   pool.post([] { refresh_cache(); });                               // nobody waits for it
+///   (void)pool.post([] { refresh_cache(); });                         // nobody waits for it
 ///   use(d.get());
 ///
 /// Waiting for room is first come, first served; nobody who comes later passes those who wait. A job that waits for room

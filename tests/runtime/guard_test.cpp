@@ -1,0 +1,172 @@
+// Stacks: every one is guarded (fails when built with SPOOL_WITHOUT_GUARDS), and an overflow says whose it is.
+#include "threads.hpp"
+
+#include <support/runtimes.hpp>
+
+#include <runtime/stack_depot.hpp>
+
+#include <sys/wait.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace spool;
+using detail::stack_depot;
+
+/// The stack that the calling fiber runs on.
+[[gnu::noinline]] detail::stack_memory stack_here() {
+  volatile char mark = 0;
+  const stack_depot::location at = stack_depot::find(const_cast<char*>(&mark));
+  EXPECT_FALSE(at.in_guard);
+  return at.stack;
+}
+
+class Guard : public spool_test::WithWorkers {};
+SPOOL_INSTANTIATE_WORKERS(Guard);
+
+TEST_P(Guard, EveryStackHandedToAFiberIsGuarded) {
+  constexpr int fibers = 3000;  // several slabs
+  std::atomic<int> guarded{0};
+  std::set<void*> stacks;
+  mutex mu;
+  run([&] {
+    channel<int> gate;
+    wait_group all;
+    for (int i = 0; i < fibers; ++i) {
+      all.go([&] {
+        const detail::stack_memory mine = stack_here();
+        guarded += mine && stack_depot::guarded(mine);
+        {
+          const std::lock_guard lock(mu);
+          stacks.insert(mine.low);
+        }
+        (void)gate.recv();  // so that no two share a stack
+      });
+    }
+    spool_test::wait_until([&] {
+      const std::lock_guard lock(mu);
+      return stacks.size() == fibers;
+    });
+    gate.close();
+    all.wait();
+  });
+  EXPECT_EQ(stacks.size(), static_cast<std::size_t>(fibers));
+  EXPECT_EQ(guarded, fibers);
+}
+
+TEST_P(Guard, StacksOfAnySizeAreGuarded) {
+  for (const std::size_t bytes : {std::size_t{16384}, std::size_t{20'000}, std::size_t{1} << 20}) {
+    runtime rt({.threads = GetParam(), .stack_bytes = bytes});
+    rt.run([&] {
+      const detail::stack_memory mine = stack_here();
+      EXPECT_GE(mine.bytes, bytes);
+      EXPECT_TRUE(stack_depot::guarded(mine));
+    });
+  }
+}
+
+TEST_P(Guard, AStackUsedAgainIsStillGuarded) {
+  for (int round = 0; round < 20; ++round) {
+    run([] {
+      wait_group all;
+      for (int i = 0; i < 50; ++i) {
+        all.go([] {
+          this_fiber::yield();
+          EXPECT_TRUE(stack_depot::guarded(stack_here()));
+        });
+      }
+      all.wait();
+    });
+  }
+}
+
+[[gnu::noinline]] int dig(int depth) {
+  volatile char frame[512];
+  frame[0] = static_cast<char>(depth);
+  return dig(depth + 1) + frame[0];
+}
+
+class StackOverflow : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    if constexpr (spool_test::sanitized) GTEST_SKIP() << "the sanitizer takes SIGSEGV";
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    ::setenv("SPOOL_STACK_GUARDS", GetParam(), 1);  // read with the first stack, which the child alone takes
+  }
+  void TearDown() override { ::unsetenv("SPOOL_STACK_GUARDS"); }
+};
+INSTANTIATE_TEST_SUITE_P(Guards, StackOverflow, testing::Values("auto", "mprotect"),
+                         [](const auto& guards) { return std::string(guards.param); });
+
+TEST_P(StackOverflow, NamesTheFiberAndItsStackAndDiesBySegv) {
+  const auto scene = [] {
+    runtime rt({.threads = 2, .stack_bytes = 64 * 1024});
+    rt.run([] {
+      go([] {
+        (void)this_fiber::id();
+        this_fiber::set_name("digger");
+        std::_Exit(dig(0));
+      });
+      context::background().wait();
+    });
+  };
+  const std::string where = "guard_test.cpp:" + std::to_string(__LINE__ - 8);
+  EXPECT_EXIT(scene(), testing::KilledBySignal(SIGSEGV),
+              "stack overflow in fiber [1-9][0-9]* \"digger\", started at .*" + where + ", stack size 65536 bytes");
+}
+
+TEST_P(StackOverflow, IsToldAfterAMigrationToo) {
+  EXPECT_EXIT(
+      {
+        runtime rt({.threads = 4, .stack_bytes = 128 * 1024});
+        rt.run([] {
+          for (int i = 0; i < 16; ++i) {
+            go([i] {
+              for (int k = 0; k < 100; ++k) {
+                spool_test::compute_for(std::chrono::microseconds(10));
+                this_fiber::yield();
+              }
+              if (i == 7) {
+                this_fiber::set_name("seven");
+                std::_Exit(dig(0));
+              }
+              context::background().wait();
+            });
+          }
+          context::background().wait();
+        });
+      },
+      testing::KilledBySignal(SIGSEGV), "stack overflow in fiber .* \"seven\", .*stack size 131072 bytes");
+}
+
+TEST_P(StackOverflow, AnotherBadAccessIsNotCalledAnOverflow) {
+  const auto died_without_our_word = [](int status) { return WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV; };
+  EXPECT_EXIT(spool::run([] {
+                volatile int* volatile nowhere = nullptr;
+                go([=] { std::_Exit(*nowhere); });
+                context::background().wait();
+              }),
+              died_without_our_word, "^$");
+}
+
+TEST_P(StackOverflow, AHandlerInstalledBeforeSeesTheOtherFaults) {
+  EXPECT_EXIT(
+      {
+        struct sigaction mine {};
+        mine.sa_handler = [](int) { std::_Exit(33); };
+        ::sigaction(SIGSEGV, &mine, nullptr);
+        spool::run([] {
+          volatile int* volatile nowhere = nullptr;
+          std::_Exit(*nowhere);
+        });
+      },
+      testing::ExitedWithCode(33), "");
+}
+
+}  // namespace

@@ -1,0 +1,70 @@
+// Which thread runs the caller, how many there are, and work for the CPU.
+#pragma once
+
+#include <dirent.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SPOOL_TEST_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SPOOL_TEST_SANITIZED 1
+#endif
+#endif
+
+namespace spool_test {
+
+#ifdef SPOOL_TEST_SANITIZED
+inline constexpr bool sanitized = true;
+#else
+inline constexpr bool sanitized = false;
+#endif
+
+/// The calling thread. Not std::this_thread::get_id(): pthread_self is declared const, so a compiler may keep its answer
+/// over a wait after which the fiber is on another thread.
+[[gnu::noinline]] inline pid_t thread_now() {
+  asm volatile("");
+  return ::gettid();
+}
+
+inline std::size_t threads_of_process() {
+  DIR* tasks = ::opendir("/proc/self/task");
+  std::size_t count = 0;
+  while (const dirent* entry = ::readdir(tasks)) count += entry->d_name[0] != '.';
+  ::closedir(tasks);
+  return count;
+}
+
+/// Keeps the CPU busy.
+inline void compute_for(std::chrono::nanoseconds d) {
+  const auto end = std::chrono::steady_clock::now() + d;
+  while (std::chrono::steady_clock::now() < end) {
+  }
+}
+
+/// Whether any fiber was seen on two threads. Each fiber makes its own `trail` and calls look() after each wait.
+class migration_watch {
+ public:
+  class trail {
+   public:
+    explicit trail(migration_watch& watch) : watch_(watch), began_on_(thread_now()) {}
+    void look() {
+      if (thread_now() != began_on_) watch_.seen_.store(true, std::memory_order_relaxed);
+    }
+
+   private:
+    migration_watch& watch_;
+    const pid_t began_on_;
+  };
+
+  bool seen() const { return seen_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<bool> seen_{false};
+};
+
+}  // namespace spool_test
