@@ -1,5 +1,6 @@
 #include "blocking_threads.hpp"
 
+#include "blocked_signals.hpp"
 #include "plain_threads.hpp"
 #include "scheduler.hpp"
 
@@ -8,7 +9,6 @@
 #include <pthread.h>
 
 #include <chrono>
-#include <csignal>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -87,23 +87,14 @@ std::size_t blocking_threads::threads() const noexcept {
 }
 
 void blocking_threads::start_thread() {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const blocked_signals inherited;
+  const handle self = threads_.emplace(threads_.end());
   try {
-    const handle self = threads_.emplace(threads_.end());
-    try {
-      *self = std::thread([this, self] { serve(self); });  // it begins by taking the lock that is held here
-    } catch (...) {
-      threads_.erase(self);
-      throw;
-    }
+    *self = std::thread([this, self] { serve(self); });  // it begins by taking the lock that is held here
   } catch (...) {
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    threads_.erase(self);
     throw;
   }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void blocking_threads::serve(handle self) noexcept {

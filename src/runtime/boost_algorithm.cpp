@@ -78,7 +78,7 @@ bool boost_algorithm::has_ready_fibers() const noexcept {
 }
 
 void boost_algorithm::suspend_until(const std::chrono::steady_clock::time_point& until) noexcept {
-  worker_.boost_deadline_ = until;
+  worker_.boost_deadline.store(until, std::memory_order_seq_cst);
 }
 
 void boost_algorithm::notify() noexcept {

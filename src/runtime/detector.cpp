@@ -39,7 +39,7 @@ look look_around() noexcept {
     seen.activity += s.activity();
     if (!s.at_rest() || s.helpers().pending() != 0) return false;
     for (const auto& w : s.workers()) {
-      if (!w->timers.empty()) return false;
+      if (!w->timers.empty() || w->boost_deadline.load(std::memory_order_seq_cst) != time_point::max()) return false;
     }
     return true;
   }) && seen.rest;

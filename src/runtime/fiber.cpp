@@ -62,8 +62,7 @@ fiber* fiber::make_runner(scheduler& owner) noexcept {
                                                     stack_below_block{&depot, stack, usable}, [f] { f->run_tasks(); });
   context->set_properties(f);
   f->set_context(context.get());
-  context.detach();  // ends with terminate(): the scheduler that it ended on drops this reference
-  return f;
+  return f;  // Boost counts two references: ours ends here, the scheduler on which the runner ends drops the other
 }
 
 // Runs on the runner's own stack, from its first resumption to its end. Whatever was read from the worker is stale after

@@ -1,5 +1,6 @@
 #include "monitor.hpp"
 
+#include "blocked_signals.hpp"
 #include "detector.hpp"
 #include "futex.hpp"
 #include "plain_threads.hpp"
@@ -11,7 +12,7 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <csignal>
+#include <cstdlib>
 #include <exception>
 
 namespace spool::detail {
@@ -26,17 +27,8 @@ constexpr auto report_every = 10s;
 }  // namespace
 
 void monitor::start() {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  try {
-    thread_ = std::thread([this] { run(); });
-  } catch (...) {
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    throw;
-  }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  const blocked_signals inherited;
+  thread_ = std::thread([this] { run(); });
 }
 
 void monitor::stop() noexcept {

@@ -1,5 +1,6 @@
 #include "plain_timers.hpp"
 
+#include "blocked_signals.hpp"
 #include "plain_threads.hpp"
 #include "thread_state.hpp"
 #include "worker.hpp"
@@ -7,7 +8,6 @@
 #include <pthread.h>
 
 #include <condition_variable>
-#include <csignal>
 #include <mutex>
 #include <thread>
 
@@ -42,12 +42,8 @@ class timer_thread {
     changed_.notify_one();
     if (running_) return;
     if (thread_.joinable()) thread_.join();  // it has left its loop for good
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    const blocked_signals inherited;
     thread_ = std::thread([this] { run(); });
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     running_ = true;
   }
 

@@ -1,5 +1,6 @@
 #include "worker.hpp"
 
+#include "blocked_signals.hpp"
 #include "boost_algorithm.hpp"
 #include "futex.hpp"
 #include "overflow.hpp"
@@ -12,18 +13,8 @@
 #include <pthread.h>
 #include <sys/prctl.h>
 
-#include <csignal>
-
 namespace spool::detail {
 namespace {
-
-/// Signals are taken by one place, not by workers; those that a fault raises stay.
-void block_signals() noexcept {
-  sigset_t set;
-  sigfillset(&set);
-  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF}) sigdelset(&set, fault);
-  pthread_sigmask(SIG_SETMASK, &set, nullptr);
-}
 
 // Boost keeps a context's fiber-specific data private and clears it at termination only, which our runners put off to the
 // end of the runtime. An explicit instantiation may name a private member; that is the whole trick.
@@ -44,6 +35,7 @@ worker::~worker() {
 }
 
 void worker::start() {
+  const blocked_signals inherited;
   thread_ = std::thread([this] { run(); });
 }
 
@@ -52,7 +44,6 @@ void worker::join() {
 }
 
 void worker::run() noexcept {
-  block_signals();
   const own_thread counted;
   ::prctl(PR_SET_TIMERSLACK, 1UL);  // naps and timers would be late by 50 us otherwise
   ::pthread_setname_np(::pthread_self(), (owner.options().name.substr(0, 10) + "-" + std::to_string(index)).c_str());

@@ -78,6 +78,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   std::atomic<std::uint64_t> switches_{0};     // grows while the worker goes from fiber to fiber; the monitor's pulse
   std::atomic<bool> attention_{false};         // something waits at home: a remote wake-up of Boost's, a pinned fiber
   std::atomic<std::uint32_t> sleep_word_{0};   // 1 while asleep; see idle_set
+  std::atomic<time_point> boost_deadline{time_point::max()};  // the earliest of Boost's sleepers here
   bool asleep_in_set = false;                  // guarded by idle_set's lock
   void wake_thread() noexcept;
   std::uint64_t random() noexcept;
@@ -119,7 +120,6 @@ class alignas(cache_line_bytes) worker : public list_hook {
   boost::fibers::context* dispatcher_ = nullptr;
   bool boost_in_use_ = false;      // somebody waited in a Boost primitive: its dispatcher needs turns
   bool dispatcher_may_idle_ = false;
-  time_point boost_deadline_ = time_point::max();
   exception_state* exceptions_ = nullptr;
   runner_cache idle_runners_;
   void* nodes_ = nullptr;

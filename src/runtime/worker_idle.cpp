@@ -69,7 +69,7 @@ void worker::drain_pinned_inbox() noexcept {
 
 /// Gives Boost's dispatcher a turn; `idle` lets it tell its next deadline through suspend_until.
 void worker::serve_boost(bool idle) noexcept {
-  boost_deadline_ = time_point::max();
+  boost_deadline.store(time_point::max(), std::memory_order_relaxed);
   dispatcher_may_idle_ = idle;
   boost::fibers::context* dispatcher = dispatcher_;
   dispatcher->resume();
@@ -158,7 +158,7 @@ void worker::sleep() noexcept {
   owner.check_drained();
   bool rested = false;
   if (!work_in_sight()) {
-    time_point until = std::min(timers.next_deadline(), boost_deadline_);
+    time_point until = std::min(timers.next_deadline(), boost_deadline.load(std::memory_order_relaxed));
     const bool may_trim = owner.spare_runners().any();
     const time_point trim_at = may_trim ? clock::now() + rest_before_trim : time_point::max();
     until = std::min(until, trim_at);
@@ -188,7 +188,7 @@ bool worker::watch() noexcept {
   sleep_word_.store(1, std::memory_order_relaxed);
   heavy_fence();
   if (owner.inbox_empty() && !owner.exiting() && !attention_.load(std::memory_order_seq_cst)) {
-    futex_wait(sleep_word_, 1, std::min({clock::now() + nap_, timers.next_deadline(), boost_deadline_}));
+    futex_wait(sleep_word_, 1, std::min({clock::now() + nap_, timers.next_deadline(), boost_deadline.load(std::memory_order_relaxed)}));
   }
   sleep_word_.store(0, std::memory_order_relaxed);
   idle.end_watch(*this);

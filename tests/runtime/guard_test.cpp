@@ -86,7 +86,10 @@ TEST_P(Guard, AStackUsedAgainIsStillGuarded) {
   }
 }
 
+volatile int bottom = -1;
+
 [[gnu::noinline]] int dig(int depth) {
+  if (depth == bottom) return 0;
   volatile char frame[512];
   frame[0] = static_cast<char>(depth);
   return dig(depth + 1) + frame[0];
