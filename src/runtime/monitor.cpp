@@ -23,6 +23,7 @@ using namespace std::chrono_literals;
 constexpr auto tick = 4ms;
 constexpr auto overdue = 2ms;       // a timer this late belongs to a worker that does not look
 constexpr auto report_every = 10s;
+constexpr auto longest_patience = 1000ms;
 
 }  // namespace
 
@@ -48,21 +49,20 @@ void monitor::run() noexcept {
   ::pthread_setname_np(::pthread_self(), (scheduler_.options().name.substr(0, 10) + "-mon").c_str());
   pulses_.resize(scheduler_.workers().size());
   auto pace = std::chrono::milliseconds(tick);
+  auto patience = std::chrono::milliseconds(tick);
   while (exit_.load(std::memory_order_seq_cst) == 0) {
-    const bool rest = scheduler_.at_rest();
     const bool stopping = scheduler_.stopping();
-    if (rest && !stopping) {
-      look_for_deadlock();
-      word_.store(1, std::memory_order_seq_cst);
-      if (scheduler_.at_rest() && !scheduler_.stopping() && exit_.load(std::memory_order_seq_cst) == 0) {
-        futex_wait(word_, 1, time_point::max());
-      }
-      word_.store(0, std::memory_order_seq_cst);
-      pace = tick;
+    if (scheduler_.at_rest() && !stopping) {
+      // Who cannot be proven stuck now may be later: a thread that could have woken it ends, or comes to wait itself.
+      const bool settled = look_for_deadlock();
+      if (rest_until(settled ? time_point::max() : clock::now() + patience)) patience = tick;
+      patience = std::min<std::chrono::milliseconds>(patience * 2, longest_patience);
+      continue;
     }
     futex_wait(exit_, 0, clock::now() + pace);
     const time_point now = clock::now();
     relieve_busy_workers(now);
+    patience = tick;
     if (stopping) {
       watch_the_end(now);
       pace = std::min<std::chrono::milliseconds>(pace * 2, 200ms);  // a thread that ends may complete the proof
@@ -73,6 +73,15 @@ void monitor::run() noexcept {
   }
 }
 
+/// Sleeps while the workers do. True: somebody has begun to work.
+bool monitor::rest_until(time_point until) noexcept {
+  word_.store(1, std::memory_order_seq_cst);
+  if (scheduler_.at_rest() && !scheduler_.stopping() && exit_.load(std::memory_order_seq_cst) == 0) {
+    futex_wait(word_, 1, until);
+  }
+  return word_.exchange(0, std::memory_order_seq_cst) == 0;
+}
+
 void monitor::relieve_busy_workers(time_point now) noexcept {
   const auto& workers = scheduler_.workers();
   for (std::size_t i = 0; i < workers.size(); ++i) {
@@ -81,14 +90,16 @@ void monitor::relieve_busy_workers(time_point now) noexcept {
     const std::uint64_t pulse = w.switches_.load(std::memory_order_relaxed);
     const bool stuck = pulse == pulses_[i] && !w.queue.empty();
     pulses_[i] = pulse;
+    if (stuck) scheduler_.ask_for_relief();
     if (stuck || !scheduler_.inbox_empty()) scheduler_.idle().wake_one();
   }
 }
 
-void monitor::look_for_deadlock() noexcept {
-  if (scheduler_.options().on_deadlock == deadlock_policy::off) return;
-  if (scheduler_.live() == 0 || scheduler_.activity() == reported_activity_) return;
-  if (!nothing_can_happen()) return;
+/// True: there is nothing to report, or it has been reported, until something happens.
+bool monitor::look_for_deadlock() noexcept {
+  if (scheduler_.options().on_deadlock == deadlock_policy::off) return true;
+  if (scheduler_.live() == 0 || scheduler_.activity() == reported_activity_) return true;
+  if (!nothing_can_happen()) return false;
   reported_activity_ = scheduler_.activity();
   const auto lines = describe_remaining(scheduler_);
   spdlog::error("spool: deadlock (proven): nothing in this process can wake these {} fibers of runtime \"{}\":\n  {}",
@@ -97,6 +108,7 @@ void monitor::look_for_deadlock() noexcept {
     spdlog::default_logger_raw()->flush();
     std::abort();
   }
+  return true;
 }
 
 void monitor::watch_the_end(time_point now) noexcept {

@@ -24,11 +24,12 @@ class monitor {
  private:
   void run() noexcept;
   void relieve_busy_workers(time_point now) noexcept;
-  void look_for_deadlock() noexcept;
+  bool look_for_deadlock() noexcept;
+  bool rest_until(time_point until) noexcept;
   void watch_the_end(time_point now) noexcept;
 
   scheduler& scheduler_;
-  std::atomic<std::uint32_t> word_{0};  // 1 while it sleeps without end
+  std::atomic<std::uint32_t> word_{0};  // 1 while it sleeps for as long as nothing runs
   std::atomic<std::uint32_t> exit_{0};  // the monitor waits on it between ticks
   std::vector<std::uint64_t> pulses_;
   std::uint64_t reported_activity_ = 0;  // the state that was reported, not to be reported twice

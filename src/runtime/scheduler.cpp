@@ -104,6 +104,21 @@ runnable_chain scheduler::take_inbox() noexcept {
   return chain;
 }
 
+void scheduler::starve(task& t) noexcept {
+  {
+    const std::lock_guard lock(starved_lock_);
+    starved_.push_back(&t);
+    starving_.store(true, std::memory_order_seq_cst);
+  }
+  idle_.notice_outside_push();
+}
+
+runnable_chain scheduler::take_starved() noexcept {
+  const std::lock_guard lock(starved_lock_);
+  starving_.store(false, std::memory_order_seq_cst);
+  return std::exchange(starved_, {});
+}
+
 std::size_t scheduler::live() const noexcept {
   std::uint64_t finished = abandoned_.load(std::memory_order_acquire);
   for (const auto& w : workers_) finished += w->finished_.load(std::memory_order_acquire);
@@ -113,7 +128,7 @@ std::size_t scheduler::live() const noexcept {
 }
 
 bool scheduler::at_rest() const noexcept {
-  return idle_.sleeping() == workers_.size() && inbox_empty() &&
+  return idle_.sleeping() == workers_.size() && inbox_empty() && !starving() &&
          std::all_of(workers_.begin(), workers_.end(), [](const auto& w) { return w->queue.empty(); });
 }
 

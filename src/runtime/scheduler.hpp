@@ -71,6 +71,17 @@ class scheduler {
   bool at_rest() const noexcept;
   void wake_monitor() noexcept { monitor_.wake(); }
 
+  /// A fiber keeps its worker busy while others wait in its queue: whoever polls next robs it, even with work of its own.
+  void ask_for_relief() noexcept { relief_wanted_.store(true, std::memory_order_relaxed); }
+  bool take_relief_duty() noexcept {
+    return relief_wanted_.load(std::memory_order_relaxed) && relief_wanted_.exchange(false, std::memory_order_relaxed);
+  }
+
+  /// Tasks for which no stack was to be had. Any worker with an idle runner takes them.
+  void starve(task& t) noexcept;
+  bool starving() const noexcept { return starving_.load(std::memory_order_seq_cst); }
+  runnable_chain take_starved() noexcept;
+
  private:
   void inject(runnable& r) noexcept;
   void stop_threads() noexcept;
@@ -86,6 +97,10 @@ class scheduler {
   std::atomic<std::uint64_t> abandoned_{0};
   std::atomic<int> guests_{0};
   std::atomic<std::uint64_t> activity_{0};
+  std::atomic<bool> relief_wanted_{false};
+  thread_lock starved_lock_;
+  runnable_chain starved_;                   // guarded by starved_lock_
+  std::atomic<bool> starving_{false};        // starved_ holds something
   std::atomic<bool> stopping_{false};
   std::atomic<bool> exiting_{false};
 

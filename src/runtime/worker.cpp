@@ -118,7 +118,7 @@ fiber* worker::runner_for(task& t) noexcept {
   fiber* runner = idle_runners_.get();
   if (runner == nullptr) runner = fiber::make_runner(owner);
   if (runner == nullptr) {
-    starved_.push_back(&t);
+    owner.starve(t);
     return nullptr;
   }
   runner->job = &t;

@@ -125,7 +125,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   void* nodes_ = nullptr;
   std::size_t node_count_ = 0;
   runnable_chain pinned_;          // ready pinned fibers
-  runnable_chain starved_;         // tasks for which no stack was to be had
+  bool retry_stacks_ = false;      // the kernel may have memory again: try the starved tasks
   bool pinned_turn_ = false;
   std::chrono::nanoseconds nap_{};
   std::uint64_t random_state_;

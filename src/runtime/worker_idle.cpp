@@ -46,8 +46,12 @@ void worker::poll() noexcept {
     queue.push_chain(arrived);
     if (arrived.count > 1) owner.idle().notice_local_push();
   }
-  if (starved_.first != nullptr && !idle_runners_.empty()) {
-    queue.push_chain(std::exchange(starved_, {}));
+  if (owner.starving() && (!idle_runners_.empty() || retry_stacks_)) {
+    retry_stacks_ = false;
+    queue.push_chain(owner.take_starved());
+  }
+  if (owner.take_relief_duty()) {
+    if (runnable* r = steal_from_others()) queue.push(r);
   }
 }
 
@@ -162,7 +166,7 @@ void worker::sleep() noexcept {
     const bool may_trim = owner.spare_runners().any();
     const time_point trim_at = may_trim ? clock::now() + rest_before_trim : time_point::max();
     until = std::min(until, trim_at);
-    if (starved_.first != nullptr) until = std::min(until, clock::now() + stack_retry);
+    if (owner.starving()) until = std::min(until, clock::now() + stack_retry);
     while (sleep_word_.load(std::memory_order_acquire) == 1 && (until == time_point::max() || clock::now() < until)) {
       futex_wait(sleep_word_, 1, until);
     }
@@ -170,7 +174,7 @@ void worker::sleep() noexcept {
   }
   sleep_word_.store(0, std::memory_order_relaxed);
   owner.note_activity();
-  if (starved_.first != nullptr) queue.push_chain(std::exchange(starved_, {}));
+  retry_stacks_ = true;
   // A waker counted this worker as searching when it took it out of the set.
   if (!idle.leave(*this)) idle.end_search();
   owner.wake_monitor();
