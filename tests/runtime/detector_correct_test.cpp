@@ -109,18 +109,6 @@ const program contexts_and_time[] = {
   {"NotifyContext", [](stage& s) { auto& scope = s.keep<cancel_scope>(notify_context(context::background(), {SIGUSR1})); s.fiber([&] { scope.ctx().wait(); }); s.later([] { ::kill(::getpid(), SIGUSR1); }); }},
   {"RawHandlerOfAKilledProcess", [](stage& s) { play_with_handler(s, SIGUSR2, [](stage& st) { st.later([] { ::kill(::getpid(), SIGUSR2); }); }); }},
   {"RawHandlerOfAnAlarm", [](stage& s) { play_with_handler(s, SIGALRM, [](stage&) { itimerval in{}; in.it_value.tv_usec = 30'000; ::setitimer(ITIMER_REAL, &in, nullptr); }); }},
-  {"PosixTimerThread", [](stage& s) {
-     auto& l = s.keep<latch>(1);
-     sigevent event{};
-     event.sigev_notify = SIGEV_THREAD;
-     event.sigev_value.sival_ptr = &l;
-     event.sigev_notify_function = [](sigval v) { static_cast<latch*>(v.sival_ptr)->count_down(); };
-     timer_t id{};
-     ASSERT_EQ(::timer_create(CLOCK_MONOTONIC, &event, &id), 0);
-     itimerspec in{};
-     in.it_value.tv_nsec = 30'000'000;
-     ::timer_settime(id, 0, &in, nullptr);
-     s.fiber([&l, id] { l.wait(); ::timer_delete(id); }); }},
 };
 
 const program others[] = {

@@ -88,7 +88,7 @@ TEST_P(ThisFiber, SleepersWakeInTheOrderOfTheirDeadlines) {
   run([&] {
     const auto start = std::chrono::steady_clock::now() + 20ms;
     for (const int i : {3, 1, 4, 2, 0}) {
-      go([&, i] {
+      go([&, start, i] {
         this_fiber::sleep_until(start + i * 30ms);
         const std::lock_guard lock(guard);
         order.push_back(i);
