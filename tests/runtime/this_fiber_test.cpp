@@ -170,8 +170,8 @@ TEST_P(ThisFiber, NameStaysOverWaitsAndEndsWithTheFiber) {
 }
 
 TEST_P(ThisFiber, APinnedFiberStaysOnItsThread) {
-  run([] {
-    std::atomic<bool> stop{false};
+  std::atomic<bool> stop{false};  // outlives the fibers that read it: run waits for them after its function has returned
+  run([&stop] {
     for (int i = 0; i < 16; ++i) {  // something to steal, and thieves
       go([&] {
         while (!stop) {
