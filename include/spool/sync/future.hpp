@@ -34,7 +34,7 @@ spool::future<T> adopt_state(state_ptr<T> state) noexcept;
 /// Dropping a future neither waits for what produces the result nor cancels it; an exception that nobody took is logged.
 /// One future is used by one fiber or thread at a time. May be selected on with on_ready. Go has a channel of one here.
 template <class T>
-class [[nodiscard]] future {
+class future {
  public:
   using value_type = T;
 

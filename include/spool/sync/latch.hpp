@@ -22,7 +22,7 @@ class latch {
   /// Waits until the count is zero.
   void wait() { arrivals_.wait({}, "latch"); }
   /// None, or the context's error. A ctx that is done already wins.
-  [[nodiscard]] error wait(const context& ctx);
+  error wait(const context& ctx);
   /// True: the count is zero. False: `d` has passed.
   template <class Rep, class Period>
   bool wait_for(std::chrono::duration<Rep, Period> d) {

@@ -28,7 +28,7 @@ class wait_group {
   /// Waits until the counter is zero.
   void wait() { tasks_.wait({}, "wait_group"); }
   /// None, or the context's error. A ctx that is done already wins.
-  [[nodiscard]] error wait(const context& ctx);
+  error wait(const context& ctx);
   /// True: the counter was zero. False: `d` has passed.
   template <class Rep, class Period>
   bool wait_for(std::chrono::duration<Rep, Period> d) {

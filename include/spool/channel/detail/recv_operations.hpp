@@ -42,33 +42,33 @@ template <class Handle, class T>
 class recv_operations {
  public:
   /// Waits for a value; nullopt: closed and drained. Go: v, ok := <-ch.
-  [[nodiscard]] std::optional<T> recv() const {
+  std::optional<T> recv() const {
     std::optional<T> value;
     (void)recv_within(value, {});
     return value;
   }
 
   /// Never waits: a value, errc::empty or errc::closed. Costs no lock while the channel is empty.
-  [[nodiscard]] result<T> try_recv() const {
+  result<T> try_recv() const {
     std::optional<T> value;
     return to_result(try_recv_into(value), value);
   }
 
   /// Waits until ctx is done: a value, errc::closed, or the context's error. A ctx that is done already wins.
-  [[nodiscard]] result<T> recv(const context& ctx) const {
+  result<T> recv(const context& ctx) const {
     std::optional<T> value;
     return to_result(recv_within(value, {time_point::max(), &ctx}), value);
   }
 
   /// Waits for `d` at most: a value, errc::closed or errc::deadline_exceeded.
   template <class Rep, class Period>
-  [[nodiscard]] result<T> recv_for(std::chrono::duration<Rep, Period> d) const {
+  result<T> recv_for(std::chrono::duration<Rep, Period> d) const {
     std::optional<T> value;
     return to_result(recv_within(value, {deadline_after(d), nullptr}), value);
   }
   /// Waits until `when` at most.
   template <class Clock, class Duration>
-  [[nodiscard]] result<T> recv_until(std::chrono::time_point<Clock, Duration> when) const {
+  result<T> recv_until(std::chrono::time_point<Clock, Duration> when) const {
     std::optional<T> value;
     return to_result(recv_within(value, {to_steady(when), nullptr}), value);
   }
