@@ -173,7 +173,12 @@ TEST(CancelScope, IsMoveOnlyAndRefusesTheContextOfATemporary) {
   static_assert(!GivesContextOfATemporary<cancel_scope>);
   static_assert(std::tuple_size_v<cancel_scope> == 2);
   static_assert(std::copyable<canceller>);
-  SUCCEED();
+  cancel_scope from = with_cancel(context::background());
+  const context ctx = from.ctx();
+  const cancel_scope to = std::move(from);
+  EXPECT_FALSE(ctx.done());
+  to.cancel();
+  EXPECT_TRUE(ctx.done());
 }
 
 TEST(CancelScope, CopiesOfAContextAreTheSameContext) {
