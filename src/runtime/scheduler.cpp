@@ -129,7 +129,10 @@ std::size_t scheduler::live() const noexcept {
 
 bool scheduler::at_rest() const noexcept {
   return idle_.sleeping() == workers_.size() && inbox_empty() && !starving() &&
-         std::all_of(workers_.begin(), workers_.end(), [](const auto& w) { return w->queue.empty(); });
+         std::all_of(workers_.begin(), workers_.end(), [](const auto& w) {
+           // Called, but without a CPU so far, a worker still counts as asleep.
+           return w->queue.empty() && !w->attention_.load(std::memory_order_seq_cst);
+         });
 }
 
 void scheduler::begin_run() {
