@@ -42,6 +42,7 @@ look look_around() noexcept {
   seen.rest = scheduler_registry::all_of([&](scheduler& s) {
     seen.activity += s.activity();
     if (!s.at_rest() || s.helpers().pending() != 0) return false;
+    if (const reactor* io = s.attached_reactor(); io != nullptr && !io->quiet()) return false;
     for (const auto& w : s.workers()) {
       if (!w->timers.empty() || w->boost_deadline.load(std::memory_order_seq_cst) != time_point::max()) return false;
     }

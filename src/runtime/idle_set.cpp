@@ -6,9 +6,13 @@
 
 namespace spool::detail {
 
-void idle_set::enter(worker& w) noexcept {
+void idle_set::enter(worker& w, bool last) noexcept {
   const std::lock_guard lock(lock_);
-  sleepers_.push_front(w);
+  if (last) {
+    sleepers_.push_back(w);
+  } else {
+    sleepers_.push_front(w);
+  }
   w.asleep_in_set = true;
   sleeping_.fetch_add(1, std::memory_order_seq_cst);
 }

@@ -46,7 +46,8 @@ class alignas(cache_line_bytes) idle_set {
     watcher_.compare_exchange_strong(self, nullptr, std::memory_order_seq_cst);
   }
 
-  void enter(worker& w) noexcept;
+  /// `last`: to be woken after all others, because it waits in the reactor.
+  void enter(worker& w, bool last) noexcept;
   /// False: a waker has taken w out already, and counted it as searching.
   bool leave(worker& w) noexcept;
 

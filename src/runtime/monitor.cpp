@@ -93,6 +93,7 @@ void monitor::relieve_busy_workers(time_point now) noexcept {
     if (stuck) scheduler_.ask_for_relief();
     if (stuck || !scheduler_.inbox_empty()) scheduler_.idle().wake_one();
   }
+  if (scheduler_.reactor_unattended()) scheduler_.idle().wake_one();
 }
 
 /// True: there is nothing to report, or it has been reported, until something happens.

@@ -75,7 +75,7 @@ void scheduler::make_ready(fiber& f) noexcept {
   } else if (w->current() != nullptr) {
     w->push_next(f);  // it is likely to use what its waker has just touched
   } else {
-    w->push(f);
+    w->push_at_home(f);
   }
 }
 
@@ -199,6 +199,18 @@ void* scheduler::attach(attachment (*make)()) {
     if (attachment_ended_ && attachment_.end != nullptr) attachment_.end(attachment_.object);
   }
   return attachment_.object;
+}
+
+reactor& scheduler::attach_reactor(std::unique_ptr<reactor> (*make)()) {
+  {
+    const std::lock_guard lock(attachment_mutex_);
+    if (reactor_owner_ != nullptr) return *reactor_owner_;
+    reactor_owner_ = make();
+    reactor_.store(reactor_owner_.get(), std::memory_order_seq_cst);
+  }
+  heavy_fence();     // pairs with the one in worker::sleep(): who fell asleep without a reactor is in the set by now
+  idle_.wake_one();  // and finds its way into it
+  return *reactor_owner_;
 }
 
 void scheduler::drop_attachments() noexcept {

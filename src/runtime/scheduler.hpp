@@ -11,6 +11,7 @@
 #include "stack_depot.hpp"
 #include "worker.hpp"
 
+#include <spool/runtime/detail/reactor.hpp>
 #include <spool/runtime/runtime.hpp>
 
 #include <atomic>
@@ -44,6 +45,24 @@ class scheduler {
   bool exiting() const noexcept { return exiting_.load(std::memory_order_seq_cst); }
   void check_drained() noexcept;      // by a worker about to sleep
   void give_up(std::size_t fibers) noexcept;  // that many were abandoned
+
+  reactor& attach_reactor(std::unique_ptr<reactor> (*make)());
+  /// Null until something was attached.
+  reactor* attached_reactor() const noexcept { return reactor_.load(std::memory_order_seq_cst); }
+  /// One thread at a time is inside the reactor.
+  bool enter_reactor() noexcept {
+    return attached_reactor() != nullptr && !reactor_taken_.exchange(true, std::memory_order_seq_cst);
+  }
+  void leave_reactor() noexcept { reactor_taken_.store(false, std::memory_order_seq_cst); }
+  bool reactor_unattended() const noexcept {
+    return attached_reactor() != nullptr && !reactor_taken_.load(std::memory_order_seq_cst);
+  }
+  /// True once per interval, for one caller or for a few.
+  bool reactor_poll_due(time_point now) noexcept {
+    if (now.time_since_epoch().count() < next_reactor_poll_.load(std::memory_order_relaxed)) return false;
+    next_reactor_poll_.store((now + reactor_poll_interval).time_since_epoch().count(), std::memory_order_relaxed);
+    return true;
+  }
 
   void* attach(attachment (*make)());
   void drop_attachments() noexcept;   // nobody starts a fiber through them any more
@@ -83,6 +102,7 @@ class scheduler {
   runnable_chain take_starved() noexcept;
 
  private:
+  static constexpr std::chrono::microseconds reactor_poll_interval{25};
   void inject(runnable& r) noexcept;
   void stop_threads() noexcept;
 
@@ -98,6 +118,10 @@ class scheduler {
   std::atomic<int> guests_{0};
   std::atomic<std::uint64_t> activity_{0};
   std::atomic<bool> relief_wanted_{false};
+  std::unique_ptr<reactor> reactor_owner_;   // guarded by attachment_mutex_; set once
+  std::atomic<reactor*> reactor_{nullptr};
+  std::atomic<clock::rep> next_reactor_poll_{0};
+  alignas(cache_line_bytes) std::atomic<bool> reactor_taken_{false};
   thread_lock starved_lock_;
   runnable_chain starved_;                   // guarded by starved_lock_
   std::atomic<bool> starving_{false};        // starved_ holds something

@@ -44,6 +44,10 @@ void set_start_site(start_site where) noexcept {
   w->current()->start_line.store(where.line, std::memory_order_relaxed);
 }
 
+reactor& attach_reactor(scheduler& s, std::unique_ptr<reactor> (*make)()) {
+  return s.attach_reactor(make);
+}
+
 void* attach_once(scheduler& s, attachment (*make)()) {
   return s.attach(make);
 }

@@ -28,7 +28,11 @@ template struct open_member<&boost::fibers::context::fss_data_>;
 }  // namespace
 
 worker::worker(scheduler& s, unsigned i)
-    : owner(s), index(i), timers(timer_queue::acquire()), idle_runners_(s.spare_runners()), random_state_(0x9E3779B97F4A7C15u * (i + 1)) {}
+    : owner(s),
+      index(i),
+      timers(timer_queue::acquire()),
+      idle_runners_(s.spare_runners()),
+      random_state_(0x9E3779B97F4A7C15u * (i + 1)) {}
 
 worker::~worker() {
   while (void* node = take_node()) ::operator delete(node);
@@ -176,6 +180,14 @@ void worker::push(runnable& r) noexcept {
   }
   queue.push(&r);
   owner.idle().notice_local_push();
+}
+
+void worker::push_at_home(runnable& r) noexcept {
+  if (serving_reactor_ && static_cast<fiber&>(r).pinned_to == nullptr) {
+    queue.push(&r);  // whether another worker is to be woken is decided once all is served
+  } else {
+    push(r);
+  }
 }
 
 void worker::push_next(runnable& r) noexcept {

@@ -69,6 +69,15 @@ class alignas(cache_line_bytes) worker : public list_hook {
   }
 
   fiber* current() const noexcept { return current_; }
+  /// What becomes ready on this thread while no fiber runs on it.
+  void push_at_home(runnable& r) noexcept;
+
+  // Values of sleep_word_; who calls a sleeper knows by it where to reach it.
+  static constexpr std::uint32_t awake = 0;
+  static constexpr std::uint32_t asleep = 1;
+  static constexpr std::uint32_t called = 2;
+  static constexpr std::uint32_t in_reactor = 3;
+
   scheduler& owner;
   const unsigned index;
   timer_queue& timers;
@@ -77,7 +86,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   std::atomic<std::uint64_t> finished_{0};
   std::atomic<std::uint64_t> switches_{0};     // grows while the worker goes from fiber to fiber; the monitor's pulse
   std::atomic<bool> attention_{false};         // something waits at home: a remote wake-up of Boost's, a pinned fiber
-  std::atomic<std::uint32_t> sleep_word_{0};   // 1 while asleep; see idle_set
+  std::atomic<std::uint32_t> sleep_word_{awake};   // see idle_set
   std::atomic<time_point> boost_deadline{time_point::max()};  // the earliest of Boost's sleepers here
   bool asleep_in_set = false;                  // guarded by idle_set's lock
   void wake_thread() noexcept;
@@ -102,6 +111,8 @@ class alignas(cache_line_bytes) worker : public list_hook {
   runnable* steal_from_others() noexcept;
   void sleep() noexcept;
   bool watch() noexcept;
+  void rest(std::uint32_t where, time_point until) noexcept;
+  void poll_reactor() noexcept;
   bool work_in_sight() const noexcept;
 
   void switch_to(fiber& to, after what) noexcept;
@@ -127,6 +138,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   runnable_chain pinned_;          // ready pinned fibers
   bool retry_stacks_ = false;      // the kernel may have memory again: try the starved tasks
   bool pinned_turn_ = false;
+  bool serving_reactor_ = false;
   std::chrono::nanoseconds nap_{};
   std::uint64_t random_state_;
   std::atomic<runnable*> pinned_inbox_{nullptr};

@@ -37,10 +37,11 @@ runnable* worker::find_runnable() noexcept {
 /// Everything that running fibers put off: timers, work from outside, pinned fibers, Boost's dispatcher.
 void worker::poll() noexcept {
   picks_left_ = picks_between_polls;
-  const bool called = attention_.load(std::memory_order_relaxed) && attention_.exchange(false, std::memory_order_acq_rel);
-  if (called) drain_pinned_inbox();
-  if (called || boost_in_use_) serve_boost(false);
+  const bool attention = attention_.load(std::memory_order_relaxed) && attention_.exchange(false, std::memory_order_acq_rel);
+  if (attention) drain_pinned_inbox();
+  if (attention || boost_in_use_) serve_boost(false);
   if (!timers.empty()) timers.fire_due(clock::now());
+  if (owner.attached_reactor() != nullptr) poll_reactor();
   if (!owner.inbox_empty()) {
     const runnable_chain arrived = owner.take_inbox();
     queue.push_chain(arrived);
@@ -53,6 +54,15 @@ void worker::poll() noexcept {
   if (owner.take_relief_duty()) {
     if (runnable* r = steal_from_others()) queue.push(r);
   }
+}
+
+void worker::poll_reactor() noexcept {
+  if (!owner.reactor_poll_due(clock::now()) || !owner.enter_reactor()) return;
+  serving_reactor_ = true;
+  owner.attached_reactor()->poll();
+  serving_reactor_ = false;
+  owner.leave_reactor();
+  if (queue.size() > 1) owner.idle().notice_local_push();
 }
 
 void worker::drain_pinned_inbox() noexcept {
@@ -156,29 +166,43 @@ void worker::sleep() noexcept {
   }
   if (watch()) return;
   idle_set& idle = owner.idle();
-  sleep_word_.store(1, std::memory_order_relaxed);
-  idle.enter(*this);
+  const std::uint32_t where = owner.enter_reactor() ? in_reactor : asleep;
+  sleep_word_.store(where, std::memory_order_relaxed);
+  idle.enter(*this, where == in_reactor);
   heavy_fence();  // pairs with the light fence after a push
   owner.check_drained();
   bool rested = false;
-  if (!work_in_sight()) {
+  if (!work_in_sight() && (where == in_reactor || !owner.reactor_unattended())) {
     time_point until = std::min(timers.next_deadline(), boost_deadline.load(std::memory_order_relaxed));
     const bool may_trim = owner.spare_runners().any();
     const time_point trim_at = may_trim ? clock::now() + rest_before_trim : time_point::max();
     until = std::min(until, trim_at);
     if (owner.starving()) until = std::min(until, clock::now() + stack_retry);
-    while (sleep_word_.load(std::memory_order_acquire) == 1 && (until == time_point::max() || clock::now() < until)) {
-      futex_wait(sleep_word_, 1, until);
-    }
-    rested = may_trim && sleep_word_.load(std::memory_order_relaxed) == 1 && until == trim_at;
+    rest(where, until);
+    rested = may_trim && sleep_word_.load(std::memory_order_relaxed) == where && until == trim_at && queue.empty();
   }
-  sleep_word_.store(0, std::memory_order_relaxed);
+  sleep_word_.store(awake, std::memory_order_relaxed);
+  if (where == in_reactor) owner.leave_reactor();
   owner.note_activity();
   retry_stacks_ = true;
   // A waker counted this worker as searching when it took it out of the set.
   if (!idle.leave(*this)) idle.end_search();
   owner.wake_monitor();
+  if (queue.size() > 1) idle.notice_local_push();
   if (rested) end_runners(owner.spare_runners().take());
+}
+
+/// Until called, until `until`, or until the reactor has served something, which may have armed an earlier timer.
+void worker::rest(std::uint32_t where, time_point until) noexcept {
+  if (where == in_reactor) {
+    serving_reactor_ = true;
+    if (sleep_word_.load(std::memory_order_acquire) == where) owner.attached_reactor()->wait_until(until);
+    serving_reactor_ = false;
+    return;
+  }
+  while (sleep_word_.load(std::memory_order_acquire) == where && (until == time_point::max() || clock::now() < until)) {
+    futex_wait(sleep_word_, where, until);
+  }
 }
 
 /// While others run, one worker naps and looks again instead of sleeping. True: it did, look for work once more.
@@ -189,20 +213,27 @@ bool worker::watch() noexcept {
   if (!idle.begin_watch(*this)) return false;
   nap_ = std::clamp<std::chrono::nanoseconds>(nap_ * 2, first_nap, longest_nap);
   idle.begin_search();  // keeps local pushes from waking anybody
-  sleep_word_.store(1, std::memory_order_relaxed);
+  const std::uint32_t where = owner.enter_reactor() ? in_reactor : asleep;
+  sleep_word_.store(where, std::memory_order_relaxed);
   heavy_fence();
   if (owner.inbox_empty() && !owner.exiting() && !attention_.load(std::memory_order_seq_cst)) {
-    futex_wait(sleep_word_, 1, std::min({clock::now() + nap_, timers.next_deadline(), boost_deadline.load(std::memory_order_relaxed)}));
+    const time_point nap_ends = clock::now() + nap_;
+    rest(where, std::min({nap_ends, timers.next_deadline(), boost_deadline.load(std::memory_order_relaxed)}));
   }
-  sleep_word_.store(0, std::memory_order_relaxed);
+  sleep_word_.store(awake, std::memory_order_relaxed);
+  if (where == in_reactor) owner.leave_reactor();
   idle.end_watch(*this);
   idle.end_search();
   return true;
 }
 
 void worker::wake_thread() noexcept {
-  if (sleep_word_.load(std::memory_order_seq_cst) == 1 && sleep_word_.exchange(2, std::memory_order_acq_rel) == 1) {
-    futex_wake(sleep_word_);
+  const std::uint32_t seen = sleep_word_.load(std::memory_order_seq_cst);
+  if (seen != asleep && seen != in_reactor) return;
+  switch (sleep_word_.exchange(called, std::memory_order_acq_rel)) {
+    case asleep: futex_wake(sleep_word_); break;
+    case in_reactor: owner.attached_reactor()->interrupt(); break;
+    default: break;
   }
 }
 
