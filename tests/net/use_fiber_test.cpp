@@ -1,6 +1,8 @@
 #include <spool/net/io_context.hpp>
 #include <spool/net/use_fiber.hpp>
 
+#include "connected_pair.hpp"
+
 #include "../support/runtimes.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
@@ -19,6 +21,7 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using asio::ip::tcp;
 using spool::use_fiber;
+using spool_test::connected_pair;
 
 class UseFiber : public spool_test::WithWorkers {};
 SPOOL_INSTANTIATE_WORKERS(UseFiber);
@@ -31,17 +34,6 @@ TEST_P(UseFiber, WaitsForATimer) {
     EXPECT_GE(std::chrono::steady_clock::now() - began, 5ms);
   });
 }
-
-struct connected_pair {
-  tcp::socket near{spool::io_context()};
-  tcp::socket far{spool::io_context()};
-  connected_pair() {
-    tcp::acceptor acceptor(spool::io_context(), tcp::endpoint(asio::ip::address_v4::loopback(), 0));
-    auto accepted = spool::async([&] { return acceptor.async_accept(use_fiber); });
-    near.async_connect(acceptor.local_endpoint(), use_fiber);
-    far = accepted.get();
-  }
-};
 
 TEST_P(UseFiber, EchoesOverSockets) {
   run([] {
