@@ -28,4 +28,6 @@
 #include <spool/sync/wait_group.hpp>
 #include <spool/group/errgroup.hpp>
 #include <spool/group/notify_context.hpp>
+#include <spool/pool/shutdown_sequence.hpp>
+#include <spool/pool/shutdown_summary.hpp>
 #include <spool/pool/worker_pool.hpp>

@@ -4,21 +4,11 @@
 
 #include "context/context_core.hpp"
 
-#include <cctype>
-#include <cstring>
 #include <stdexcept>
-#include <string>
 
 namespace spool {
 namespace detail {
 namespace {
-
-error signal_error(int signal) {
-  const char* known = ::sigdescr_np(signal);
-  std::string name = known != nullptr ? known : std::to_string(signal);
-  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return {make_error_code(errc::canceled), "signal: " + name};
-}
 
 class notify_core final : public context_core, private signal_listener {
  public:

@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cctype>
 #include <cerrno>
 #include <cstdint>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -18,7 +20,7 @@
 namespace spool::detail {
 namespace {
 
-// What the handler touches. seq_cst on the flags: the handler sets one, then writes; the thread reads, then takes the flags.
+// What the handler touches. seq_cst on the flags: the handler sets one, then writes; the thread reads, then takes them.
 std::atomic<int> event_fd{-1};
 std::array<std::atomic<bool>, 65> pending{};
 
@@ -43,6 +45,13 @@ void handle(int signal) noexcept {
 
 }  // namespace
 
+error signal_error(int signal) {
+  const char* known = ::sigdescr_np(signal);
+  std::string name = known != nullptr ? known : std::to_string(signal);
+  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return {make_error_code(errc::canceled), "signal: " + name};
+}
+
 signal_watch& signal_watch::instance() {
   // Never destroyed: handlers and the thread may outlive main's statics.
   static auto* watch = new signal_watch;
@@ -58,7 +67,7 @@ void signal_watch::install(int signal) {
     ours.sa_flags = SA_RESTART | SA_ONSTACK;
     sigfillset(&ours.sa_mask);
     if (::sigaction(signal, &ours, &h.before) != 0) {
-      throw std::invalid_argument("notify_context: signal " + std::to_string(signal) + " cannot be caught");
+      throw std::invalid_argument("spool: signal " + std::to_string(signal) + " cannot be caught");
     }
   }
   ++h.listeners;
@@ -84,7 +93,7 @@ void signal_watch::add(signal_listener& listener, std::span<const int> signals) 
   sigemptyset(&listener.wanted_);
   for (const int signal : signals) {
     if (signal < 1 || signal >= signal_limit || sigaddset(&listener.wanted_, signal) != 0) {
-      throw std::invalid_argument("notify_context: there is no signal " + std::to_string(signal));
+      throw std::invalid_argument("spool: there is no signal " + std::to_string(signal));
     }
   }
   const std::lock_guard lock(mu_);
@@ -117,7 +126,7 @@ void signal_watch::remove(signal_listener& listener) noexcept {
 void signal_watch::start_thread() {
   if (event_fd.load() < 0) {
     const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (fd < 0) throw std::system_error(errno, std::generic_category(), "notify_context: eventfd");
+    if (fd < 0) throw std::system_error(errno, std::generic_category(), "spool: an eventfd for signals");
     event_fd.store(fd);
   }
   if (running_) return;

@@ -6,6 +6,7 @@
 // except that a thread that has said its last word is joined.
 #pragma once
 
+#include <spool/base/error.hpp>
 #include <spool/base/intrusive_list.hpp>
 
 #include <array>
@@ -17,10 +18,13 @@
 
 namespace spool::detail {
 
+/// The cause of what a signal cancels: errc::canceled, "signal: interrupt".
+error signal_error(int signal);
+
 /// Who wants to hear of signals. All calls of signal_came come from the watch's thread.
 class signal_listener : public list_hook {
  public:
-  /// Under the watch's lock: false when the listener is about to go. What is acquired stays until signal_came has returned.
+  /// Under the watch's lock: false when the listener is about to go. What is acquired stays until signal_came returned.
   virtual bool acquire() noexcept = 0;
   /// Without a lock; releases.
   virtual void signal_came(int signal) noexcept = 0;
@@ -39,8 +43,8 @@ class signal_watch {
  public:
   static signal_watch& instance();
 
-  /// Throws std::invalid_argument for a signal that cannot be caught, std::system_error when there is no thread to be had;
-  /// nothing has changed then.
+  /// Throws std::invalid_argument for a signal that cannot be caught, std::system_error when there is no thread to be
+  /// had; nothing has changed then.
   void add(signal_listener& listener, std::span<const int> signals);
   /// After it no acquire comes; signal handling is as it was when the signal's last listener has gone. Again: nothing.
   void remove(signal_listener& listener) noexcept;
