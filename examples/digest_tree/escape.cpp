@@ -1,6 +1,6 @@
 #include "escape.hpp"
 
-#include <system_error>
+#include "command/complaint.hpp"
 
 namespace digest_tree {
 
@@ -29,21 +29,7 @@ void append_line(std::string& out, std::string_view hex_digest, std::string_view
 }
 
 void append_complaint(std::string& out, std::string_view name, int error_number) {
-  out.append("digest_tree: ");
-  for (const char c : name) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7f) {
-      out.push_back(c);
-      continue;
-    }
-    out.push_back('\\');
-    for (int shift = 6; shift >= 0; shift -= 3) {
-      out.push_back(static_cast<char>('0' + ((byte >> shift) & 7)));
-    }
-  }
-  out.append(": ");
-  out.append(std::generic_category().message(error_number));
-  out.push_back('\n');
+  command::append_complaint(out, "digest_tree", name, error_number);
 }
 
 }  // namespace digest_tree

@@ -13,8 +13,7 @@ bool append_escaped(std::string& out, std::string_view name);
 // `sha256sum --check` knows to undo it.
 void append_line(std::string& out, std::string_view hex_digest, std::string_view name);
 
-// Appends one line for stderr. Control characters are shown as \ooo there: a file's name must not be
-// able to steer the terminal of who reads the message.
+// Appends one line for stderr.
 void append_complaint(std::string& out, std::string_view name, int error_number);
 
 }  // namespace digest_tree

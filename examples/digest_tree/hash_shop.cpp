@@ -33,9 +33,9 @@ class fiber_reads final : public read_policy {
 
 }  // namespace
 
-job_report hash_shop::work(const spool::context& ctx, job& given) {
+command::job_report hash_shop::work(const spool::context& ctx, job& given) {
   counts_.waiting.fetch_sub(given.files.size(), std::memory_order_relaxed);
-  job_report report{{}, std::move(given.complaints)};
+  command::job_report report{{}, std::move(given.complaints)};
   auto hasher = hashers_.get();
   fiber_reads reads(ctx, counts_);
   given.files.for_each([&](const char* path) {

@@ -2,6 +2,7 @@
 
 #include <spool/spool.hpp>
 
+#include "command/job_report.hpp"
 #include "file_hash.hpp"
 #include "job.hpp"
 #include "progress.hpp"
@@ -14,7 +15,7 @@ class hash_shop {
   explicit hash_shop(tally& counts) : counts_(counts), hashers_([this] { return file_hasher(algorithm_); }) {}
 
   // Stops early, with part of the report, when ctx is done.
-  job_report work(const spool::context& ctx, job& given);
+  command::job_report work(const spool::context& ctx, job& given);
 
  private:
   tally& counts_;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <spool/spool.hpp>
 #include <string>
 
 #include "path_list.hpp"
@@ -11,13 +10,5 @@ struct job {
   path_list files;
   std::string complaints;  // of the walk; what lies before these files in its order
 };
-
-struct job_report {
-  std::string lines;
-  std::string complaints;
-};
-
-// The futures of all jobs, in the order of the walk.
-using order_channel = spool::channel<spool::future<job_report>>;
 
 }  // namespace digest_tree

@@ -6,8 +6,10 @@
 
 namespace digest_tree {
 
-job_feed::job_feed(tree_walk& walk, spool::worker_pool& pool, hash_shop& shop, order_channel order, tally& counts,
-                   std::size_t files_per_job)
+using command::tree_walk;
+
+job_feed::job_feed(command::tree_walk& walk, spool::worker_pool& pool, hash_shop& shop, command::order_channel order,
+                   tally& counts, std::size_t files_per_job)
     : walk_(walk), pool_(pool), shop_(shop), order_(std::move(order)), counts_(counts), files_per_job_(files_per_job) {}
 
 spool::error job_feed::run(const spool::context& ctx) {

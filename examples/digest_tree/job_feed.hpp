@@ -3,10 +3,11 @@
 #include <cstddef>
 #include <spool/spool.hpp>
 
+#include "command/job_report.hpp"
+#include "command/tree_walk.hpp"
 #include "hash_shop.hpp"
 #include "job.hpp"
 #include "progress.hpp"
-#include "tree_walk.hpp"
 
 namespace digest_tree {
 
@@ -14,8 +15,8 @@ namespace digest_tree {
 // closes at the end. Waits whenever one of the two is full.
 class job_feed {
  public:
-  job_feed(tree_walk& walk, spool::worker_pool& pool, hash_shop& shop, order_channel order, tally& counts,
-           std::size_t files_per_job);
+  job_feed(command::tree_walk& walk, spool::worker_pool& pool, hash_shop& shop, command::order_channel order,
+           tally& counts, std::size_t files_per_job);
 
   spool::error run(const spool::context& ctx);
 
@@ -24,10 +25,10 @@ class job_feed {
  private:
   spool::error hand_over(const spool::context& ctx);
 
-  tree_walk& walk_;
+  command::tree_walk& walk_;
   spool::worker_pool& pool_;
   hash_shop& shop_;
-  order_channel order_;
+  command::order_channel order_;
   tally& counts_;
   std::size_t files_per_job_;
   job next_;

@@ -1,10 +1,6 @@
 // Scenario: a command that has to be as fast as the machine lets it and as tidy as a shell tool: SHA-256 of
 // every file of a tree, hashed in parallel, printed in order, stopped by Ctrl-C at any moment.
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -13,24 +9,18 @@
 #include <string>
 #include <system_error>
 
+#include "command/exit_status.hpp"
+#include "command/standard_descriptors.hpp"
+#include "command/tree_walk.hpp"
 #include "digest.hpp"
 #include "escape.hpp"
 #include "options.hpp"
-#include "tree_walk.hpp"
 
 namespace {
 
 using namespace digest_tree;
-
-// A file opened while descriptor 1 is closed would get that number, and our output would go there. The
-// stand-in is read-only, so that writing fails as writing to a closed descriptor does.
-void occupy_standard_descriptors() {
-  for (int fd = 0; fd <= 2; ++fd) {
-    if (::fcntl(fd, F_GETFD) == -1 && errno == EBADF) {
-      static_cast<void>(::open("/dev/null", O_RDONLY));
-    }
-  }
-}
+using command::tree_walk;
+namespace exit_status = command::exit_status;
 
 std::optional<tree_walk> open_tree(const std::string& root) {
   try {
@@ -65,11 +55,11 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of write(2), which ends us in order
-  occupy_standard_descriptors();
+  command::occupy_standard_descriptors();
   try {
     return run(argc, argv);
   } catch (const std::exception& failure) {
     std::fprintf(stderr, "digest_tree: %s\n", failure.what());
-    return digest_tree::exit_status::some_failed;
+    return exit_status::some_failed;
   }
 }

@@ -2,32 +2,15 @@
 
 #include <getopt.h>
 
-#include <charconv>
-#include <string_view>
+#include "command/count_option.hpp"
 
 namespace digest_tree {
 namespace {
 
+using command::parse_count;
+
 constexpr std::size_t most_workers = 1024;
 constexpr std::size_t most_queued = 1'000'000;
-
-bool parse_count(const char* option, std::string_view text, std::size_t most, std::size_t& into,
-                 std::string& complaint) {
-  std::size_t value = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc{} || end != text.data() + text.size() || value == 0 || value > most) {
-    complaint =
-        std::string(option) + " takes a number from 1 to " + std::to_string(most) + ", not '" + std::string(text) + "'";
-    return false;
-  }
-  into = value;
-  return true;
-}
-
-// getopt_long steps past a long option it refuses, but stays inside a cluster of short ones.
-std::string offender(std::string_view previous) {
-  return previous.starts_with("--") ? std::string(previous) : std::string{'-', static_cast<char>(::optopt)};
-}
 
 }  // namespace
 
@@ -59,7 +42,7 @@ parse_result parse(int argc, char** argv, options& into, std::string& complaint)
         break;
       case 'h': return parse_result::help;
       case ':': complaint = std::string(argv[::optind - 1]) + " needs a number"; return parse_result::bad;
-      default: complaint = "unknown option '" + offender(argv[::optind - 1]) + "'"; return parse_result::bad;
+      default: complaint = "unknown option '" + command::refused_option(argv[::optind - 1]) + "'"; return parse_result::bad;
     }
   }
   if (argc - ::optind != 1) {

@@ -17,17 +17,19 @@
 #include <system_error>
 #include <vector>
 
+#include "command/line_output.hpp"
+#include "command/tree_walk.hpp"
 #include "escape.hpp"
 #include "file_hash.hpp"
-#include "line_output.hpp"
 #include "options.hpp"
 #include "path_list.hpp"
-#include "tree_walk.hpp"
 
 namespace {
 
 namespace fs = std::filesystem;
 using namespace digest_tree;
+using command::line_output;
+using command::tree_walk;
 using namespace std::string_literals;
 
 class scratch_directory {

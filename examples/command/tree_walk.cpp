@@ -12,7 +12,7 @@
 #include <system_error>
 #include <utility>
 
-namespace digest_tree {
+namespace command {
 namespace {
 
 struct close_dir {
@@ -136,4 +136,4 @@ void tree_walk::sort(directory& listed) {
             [names](std::size_t a, std::size_t b) { return std::strcmp(names + a, names + b) < 0; });
 }
 
-}  // namespace digest_tree
+}  // namespace command

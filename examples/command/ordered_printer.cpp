@@ -4,11 +4,15 @@
 #include <string>
 #include <utility>
 
-namespace digest_tree {
+namespace command {
 
-ordered_printer::ordered_printer(order_channel order, ticks redraw, line_output& out, progress_line& progress,
-                                 const tally& counts)
-    : order_(std::move(order)), redraw_(std::move(redraw)), out_(out), progress_(progress), counts_(counts) {}
+ordered_printer::ordered_printer(order_channel order, ticks redraw, line_output& out, terminal_line& progress,
+                                 std::function<std::string()> describe)
+    : order_(std::move(order)),
+      redraw_(std::move(redraw)),
+      out_(out),
+      progress_(progress),
+      describe_(std::move(describe)) {}
 
 bool ordered_printer::run(const spool::context& ctx) {
   while (auto next = next_future(ctx)) {
@@ -62,7 +66,7 @@ std::optional<spool::future<job_report>> ordered_printer::next_future(const spoo
                                    ended = !got;
                                    next = std::move(got);
                                  }),
-                  spool::on_recv(redraw_, [&](auto) { progress_.draw(counts_); }),
+                  spool::on_recv(redraw_, [&](auto) { progress_.show(describe_()); }),
                   spool::on_done(ctx, [&] { ended = true; }));
   }
   return next;
@@ -72,7 +76,7 @@ bool ordered_printer::wait_ready(const spool::context& ctx, spool::future<job_re
   for (bool ready = false; !ready;) {
     bool stop = false;
     spool::select(spool::on_ready(next, [&] { ready = true; }),
-                  spool::on_recv(redraw_, [&](auto) { progress_.draw(counts_); }),
+                  spool::on_recv(redraw_, [&](auto) { progress_.show(describe_()); }),
                   spool::on_done(ctx, [&] { stop = true; }));
     if (stop) {
       return false;
@@ -81,4 +85,4 @@ bool ordered_printer::wait_ready(const spool::context& ctx, spool::future<job_re
   return !ctx.done();
 }
 
-}  // namespace digest_tree
+}  // namespace command

@@ -7,7 +7,7 @@
 
 #include <cerrno>
 
-namespace digest_tree {
+namespace command {
 
 line_output::line_output(int fd) : fd_(fd), is_terminal_(::isatty(fd) == 1) {
   struct stat info {};
@@ -55,4 +55,4 @@ std::size_t line_output::next_chunk() const noexcept {
   return (last != std::string_view::npos ? last : rest.find('\n')) + 1;
 }
 
-}  // namespace digest_tree
+}  // namespace command

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace digest_tree {
+namespace command {
 
 // Standard output as a buffer of whole lines. A slow reader never traps the caller in write(2), so that a
 // signal ends the program while `less` waits for a key, and what was written then ends with a newline.
@@ -43,4 +43,4 @@ class line_output {
   bool can_block_;
 };
 
-}  // namespace digest_tree
+}  // namespace command

@@ -1,15 +1,17 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <spool/spool.hpp>
+#include <string>
 #include <string_view>
 
-#include "job.hpp"
+#include "job_report.hpp"
 #include "line_output.hpp"
-#include "progress.hpp"
+#include "terminal_line.hpp"
 
-namespace digest_tree {
+namespace command {
 
 // Takes the futures in order and prints what they give. The only one that writes, so that lines, messages
 // and progress do not meet on a terminal.
@@ -17,7 +19,9 @@ class ordered_printer {
  public:
   using ticks = spool::receiver<std::chrono::steady_clock::time_point>;
 
-  ordered_printer(order_channel order, ticks redraw, line_output& out, progress_line& progress, const tally& counts);
+  // At every tick of `redraw`, `progress` shows what describe() says.
+  ordered_printer(order_channel order, ticks redraw, line_output& out, terminal_line& progress,
+                  std::function<std::string()> describe);
 
   // False: stopped early, because ctx is done or because the output failed.
   bool run(const spool::context& ctx);
@@ -33,9 +37,9 @@ class ordered_printer {
   order_channel order_;
   ticks redraw_;
   line_output& out_;
-  progress_line& progress_;
-  const tally& counts_;
+  terminal_line& progress_;
+  std::function<std::string()> describe_;
   bool complained_ = false;
 };
 
-}  // namespace digest_tree
+}  // namespace command

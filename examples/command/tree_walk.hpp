@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace digest_tree {
+namespace command {
 
 // Finds the regular files at and below a path, as `find PATH -type f` does, already in the order in which
 // `LC_ALL=C sort -z` puts the full paths. Symbolic links are not followed, except in PATH itself when it
@@ -26,6 +26,8 @@ class tree_walk {
   // after `unreadable` path() names what could not be listed in full, for the reason error_number(), and
   // the walk goes on with what it got.
   step next();
+  // After `directory` only: nothing below it is visited.
+  void leave() noexcept { --depth_; }
 
   const std::string& path() const noexcept { return path_; }
   int error_number() const noexcept { return error_number_; }
@@ -50,4 +52,4 @@ class tree_walk {
   root_kind root_ = root_kind::other;
 };
 
-}  // namespace digest_tree
+}  // namespace command

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace command {
+
+// Reads the value of an option that takes a number from 1 to `most`. False: not one; `complaint` says so.
+bool parse_count(const char* option, std::string_view text, std::size_t most, std::size_t& into,
+                 std::string& complaint);
+
+// The option that getopt_long just refused, given the word before ::optind.
+std::string refused_option(std::string_view previous);
+
+}  // namespace command

@@ -1,0 +1,80 @@
+// Scenario: a CPU-heavy batch over real files: a thumbnail of every image below a directory. As many images are decoded
+// and scaled as there are cores, others are read and written meanwhile, and memory stays bounded whatever is slow.
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <optional>
+#include <spool/spool.hpp>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+
+#include "batch.hpp"
+#include "command/complaint.hpp"
+#include "command/exit_status.hpp"
+#include "command/standard_descriptors.hpp"
+#include "command/tree_walk.hpp"
+#include "options.hpp"
+#include "output_tree.hpp"
+
+namespace {
+
+using namespace thumbnails;
+namespace exit_status = command::exit_status;
+
+// Says why and returns nothing when a directory cannot be used.
+template <class T, class... Arguments>
+std::optional<T> open_directory(const std::string& name, const Arguments&... arguments) {
+  try {
+    return std::optional<T>(std::in_place, name, arguments...);
+  } catch (const std::system_error& failure) {
+    std::string line;
+    command::append_complaint(line, "thumbnails", name, failure.code().value());
+    std::fputs(line.c_str(), stderr);
+  } catch (const std::invalid_argument& misuse) {
+    std::fprintf(stderr, "thumbnails: %s\n%s", misuse.what(), usage());
+  }
+  return std::nullopt;
+}
+
+int run_on(const options& chosen) {
+  // With a slash a symbolic link to a directory is followed, and a file is none.
+  const std::string root = chosen.root + (chosen.root.ends_with('/') ? "" : "/");
+  auto walk = open_directory<command::tree_walk>(root);
+  if (!walk) {
+    return exit_status::bad_usage;
+  }
+  const auto out = open_directory<output_tree>(chosen.out, root);
+  if (!out) {
+    return exit_status::bad_usage;
+  }
+  spool::runtime runtime({.name = "thumbnails"});
+  return runtime.run([&] { return make_thumbnails(*walk, root.size(), *out, chosen); });
+}
+
+int run(int argc, char** argv) {
+  options chosen;
+  std::string complaint;
+  switch (parse(argc, argv, chosen, complaint)) {
+    case parse_result::help: return std::fputs(usage(), stdout) >= 0 ? 0 : exit_status::some_failed;
+    case parse_result::bad:
+      std::fprintf(stderr, "thumbnails: %s\n%s", complaint.c_str(), usage());
+      return exit_status::bad_usage;
+    case parse_result::run: return run_on(chosen);
+  }
+  return exit_status::bad_usage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of write(2), which ends us in order
+  command::occupy_standard_descriptors();
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& failure) {
+    std::fprintf(stderr, "thumbnails: %s\n", failure.what());
+    return exit_status::some_failed;
+  }
+}
