@@ -31,3 +31,7 @@
 #include <spool/pool/shutdown_sequence.hpp>
 #include <spool/pool/shutdown_summary.hpp>
 #include <spool/pool/worker_pool.hpp>
+#include <spool/resilience/circuit_breaker.hpp>
+#include <spool/resilience/rate_limiter.hpp>
+#include <spool/resilience/retry.hpp>
+#include <spool/resilience/retry_budget.hpp>

@@ -5,8 +5,9 @@
 
 namespace spool::detail {
 
-/// A delay around d (nanoseconds): `where` in [0, 1) picks from [d * (1 - jitter), d * (1 + jitter)], cut at max. The cut
-/// narrows what is drawn from instead of the result, which would send a half of all callers back at the same moment.
+/// A delay around d (nanoseconds): `where` in [0, 1) picks from [d * (1 - jitter), d * (1 + jitter)], cut at max. The
+/// cut narrows what is drawn from instead of the result, which would send a half of all callers back at the same
+/// moment.
 std::chrono::nanoseconds jittered(double d, double jitter, std::chrono::nanoseconds max, double where) noexcept;
 
 /// The delay after d: never beyond max, and never a number that cannot be held.

@@ -1,6 +1,6 @@
-// While mu_ is free: probes_ is empty unless half-open; half-open, successes_ + under_way_ <= half_open_probes; a probe in
-// the list belongs to the present generation. Time brings changes about (open to half-open, a hung probe to open) that
-// nobody announces: settle() makes up for them, as of the moment they were due, before anything else is decided.
+// While mu_ is free: probes_ is empty unless half-open; half-open, successes_ + under_way_ <= half_open_probes; a probe
+// in the list belongs to the present generation. Time brings changes about (open to half-open, a hung probe to open)
+// that nobody announces: settle() makes up for them, as of the moment they were due, before anything else is decided.
 #include <spool/resilience/circuit_breaker.hpp>
 #include <spool/runtime/detail/waiter.hpp>
 
@@ -34,7 +34,8 @@ time_point later(time_point from, std::chrono::nanoseconds d) noexcept {
 
 enum class circuit_breaker::verdict : bool { failure, success };
 
-/// What one operation changed, to be told once the lock is free: at most a hung probe, the end of open_for, and its own.
+/// What one operation changed, to be told once the lock is free: at most a hung probe, the end of open_for, and its
+/// own.
 class circuit_breaker::changes {
  public:
   struct change {

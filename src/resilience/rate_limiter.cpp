@@ -1,9 +1,10 @@
-// A reservation fixes a moment at which its tokens will be there, and nothing moves it. The bucket is therefore known after
-// each moment at which tokens are taken, past and to come, and the next reservation follows from the one before it:
+// A reservation fixes a moment at which its tokens will be there, and nothing moves it. The bucket is therefore known
+// after each moment at which tokens are taken, past and to come, and the next reservation follows from the one before
+// it:
 //   level after moment k = min(burst, level after k-1 + per_second * (moment k - moment k-1)) - tokens of k   >= 0
 // Moments are whole ticks of the clock, rounded up; the fraction gained stays in the level, so no error adds up. A debt
-// (negative tokens, as is usual) would not do: with a reservation cancelled in the middle it forgets that the bucket is full
-// between two others, and lets more than `burst` through.
+// (negative tokens, as is usual) would not do: with a reservation cancelled in the middle it forgets that the bucket is
+// full between two others, and lets more than `burst` through.
 #include <spool/context/sleep_for.hpp>
 #include <spool/resilience/rate_limiter.hpp>
 #include <spool/runtime/detail/waiter.hpp>
@@ -61,8 +62,8 @@ rate_limiter::level rate_limiter::taken(level from, time_point at, double n) con
   return {at, std::min(burst_, from.tokens + gained) - n};
 }
 
-/// The level after the last reservation. Walks the reservations when one was cancelled since it was asked for last, so that
-/// the cancellation of many costs no more than that of one.
+/// The level after the last reservation. Walks the reservations when one was cancelled since it was asked for last, so
+/// that the cancellation of many costs no more than that of one.
 rate_limiter::level rate_limiter::after_reserved() const noexcept {
   if (reserved_.empty()) return served_;
   if (stale_) {

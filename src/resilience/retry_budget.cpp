@@ -35,7 +35,8 @@ retry_budget::retry_budget(retry_budget_options options)
 
 detail::time_point retry_budget::now() const noexcept { return options_.now ? options_.now() : detail::clock::now(); }
 
-// What is beyond most_ is cut when tokens are taken out: as long as none are, cutting late is the same as cutting at once.
+// What is beyond most_ is cut when tokens are taken out: as long as none are, cutting late is the same as cutting at
+// once.
 void retry_budget::deposit() noexcept {
   if (saved_.load(std::memory_order_relaxed) < most_) saved_.fetch_add(per_call_, std::memory_order_relaxed);
 }
@@ -51,9 +52,11 @@ void retry_budget::accrue() noexcept {
   const std::int64_t due = accrued(since, until);
   // A thousandth of a token at least: else what rounding takes from many short spans would add up.
   if (due < one_token / 1000) return;
-  if (!paid_until_.compare_exchange_strong(since, until, std::memory_order_relaxed)) return;  // another caller pays it in
+  if (!paid_until_.compare_exchange_strong(since, until, std::memory_order_relaxed))
+    return;  // another caller pays it in
   std::int64_t saved = saved_.load(std::memory_order_relaxed);
-  while (!saved_.compare_exchange_weak(saved, std::min(std::min(saved, most_) + due, most_), std::memory_order_relaxed)) {
+  while (
+      !saved_.compare_exchange_weak(saved, std::min(std::min(saved, most_) + due, most_), std::memory_order_relaxed)) {
   }
 }
 

@@ -312,11 +312,8 @@ TEST(CircuitBreakerObserver, HearsOfEveryChangeInOrder) {
   const attempt hanging(b);
   clock.advance(11s);
   EXPECT_FALSE(b.call(fine));
-  EXPECT_EQ(seen, (std::vector<std::pair<circuit_state, circuit_state>>{{closed, open},
-                                                                       {open, half_open},
-                                                                       {half_open, open},
-                                                                       {open, half_open},
-                                                                       {half_open, closed}}));
+  EXPECT_EQ(seen, (std::vector<std::pair<circuit_state, circuit_state>>{
+                      {closed, open}, {open, half_open}, {half_open, open}, {open, half_open}, {half_open, closed}}));
 }
 
 TEST(CircuitBreakerClock, NeverRunsBackwards) {

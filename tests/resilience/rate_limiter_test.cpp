@@ -175,7 +175,8 @@ TEST(RateLimiterOrder, ServesInTheOrderOfArrivalWhateverTheNumber) {
   runtime rt({.threads = 1});
   std::string order;
   rt.run([&] {
-    rate_limiter l({.per_second = 5000, .burst = 5, .now = manual_clock()});  // frozen: nobody is served before he waits
+    rate_limiter l(
+        {.per_second = 5000, .burst = 5, .now = manual_clock()});  // frozen: nobody is served before he waits
     EXPECT_TRUE(l.try_acquire(5));
     wait_group all;
     const auto ask = [&](char name, std::ptrdiff_t n) {

@@ -213,14 +213,17 @@ TEST(RetryType, AnErrorCodeIsKeptAndTakesTheCodeOfAnException) {
   const std::error_code refused = make_error_code(std::errc::connection_refused);
   EXPECT_EQ(retry(context::background(), quick, [&] { return ++calls, refused; }), refused);
   EXPECT_EQ(calls, 5);
-  EXPECT_EQ(retry(context::background(), quick, [&]() -> std::error_code { throw std::system_error(refused); }), refused);
-  EXPECT_EQ(retry(context::background(), quick, [&]() -> std::error_code { throw 1; }), make_error_code(errc::exception));
+  EXPECT_EQ(retry(context::background(), quick, [&]() -> std::error_code { throw std::system_error(refused); }),
+            refused);
+  EXPECT_EQ(retry(context::background(), quick, [&]() -> std::error_code { throw 1; }),
+            make_error_code(errc::exception));
 }
 
 TEST(RetryType, ResultsOfBoolAndVoidKeepTheirErrors) {
   EXPECT_EQ(retry(context::background(), quick, []() -> result<bool> { return errc::full; }).error(), errc::full);
   EXPECT_TRUE(retry(context::background(), quick, []() -> result<bool> { return true; }).value());
-  EXPECT_EQ(retry(context::background(), quick, []() -> result<void> { return error(errc::full); }).error(), errc::full);
+  EXPECT_EQ(retry(context::background(), quick, []() -> result<void> { return error(errc::full); }).error(),
+            errc::full);
   EXPECT_TRUE(retry(context::background(), quick, []() -> result<void> { return {}; }).has_value());
 }
 
@@ -239,15 +242,14 @@ TEST(RetryType, NothingIsRequiredOfTheFunctionButToBeCalled) {
 TEST(RetryIf, DecidesWhichErrorsAreTriedAgain) {
   std::vector<error> asked;
   int calls = 0;
-  const error e = retry(
-      context::background(),
-      {.initial = 1us,
-       .retry_if =
-           [&](const error& failure) {
-             asked.push_back(failure);
-             return failure == errc::full;
-           }},
-      [&]() -> error { return ++calls < 3 ? errc::full : errc::closed; });
+  const error e = retry(context::background(),
+                        {.initial = 1us,
+                         .retry_if =
+                             [&](const error& failure) {
+                               asked.push_back(failure);
+                               return failure == errc::full;
+                             }},
+                        [&]() -> error { return ++calls < 3 ? errc::full : errc::closed; });
   EXPECT_EQ(e, errc::closed);
   EXPECT_EQ(calls, 3);
   EXPECT_EQ(asked.size(), 3U);
@@ -304,9 +306,8 @@ TEST(RetryDelay, IsSpreadByTheJitter) {
 
 TEST(RetryDelay, IsSleptAtLeast) {
   nanoseconds planned{};
-  const retry_options options{.max_attempts = 3, .initial = 2ms, .on_retry = [&](int, const error&, nanoseconds delay) {
-                                planned += delay;
-                              }};
+  const retry_options options{
+      .max_attempts = 3, .initial = 2ms, .on_retry = [&](int, const error&, nanoseconds delay) { planned += delay; }};
   const auto begun = std::chrono::steady_clock::now();
   EXPECT_TRUE(retry(context::background(), options, []() -> error { return errc::closed; }));
   EXPECT_GE(std::chrono::steady_clock::now() - begun, planned);
@@ -320,7 +321,8 @@ TEST(RetryBudgetUse, WithoutTokensTheFirstErrorIsFinal) {
   const auto failing = [&] { return named("attempt " + std::to_string(++calls)); };
   EXPECT_EQ(retry(context::background(), options, failing).message(), "attempt 1");
   calls = 0;
-  EXPECT_EQ(retry(context::background(), options, failing).message(), "attempt 2") << "two calls have paid for one retry";
+  EXPECT_EQ(retry(context::background(), options, failing).message(), "attempt 2")
+      << "two calls have paid for one retry";
   EXPECT_LT(budget.available(), 1);
 }
 

@@ -23,18 +23,18 @@ enum class circuit_state {
 };
 
 struct circuit_breaker_options {
-  int failure_threshold = 3;                                   ///< failures in a row that open the circuit
+  int failure_threshold = 3;                                     ///< failures in a row that open the circuit
   std::chrono::nanoseconds open_for = std::chrono::seconds(30);  ///< how long it refuses before it lets probes pass
   int half_open_probes = 1;  ///< so many probes must succeed to close it; no more are under way at once
   /// A probe without an answer for so long has failed. None: as open_for. It should exceed the slowest good answer.
   std::optional<std::chrono::nanoseconds> probe_timeout = {};
-  /// Which errors count against the dependency. Empty: all but errc::canceled. An error that does not count is a success
-  /// (it answered), except errc::canceled, which says nothing either way.
+  /// Which errors count against the dependency. Empty: all but errc::canceled. An error that does not count is a
+  /// success (it answered), except errc::canceled, which says nothing either way.
   std::function<bool(const error&)> is_failure = {};
   /// Called after each change of state, without a lock, on the fiber or thread whose call brought it about; must not
   /// throw. Changes that follow each other closely on several threads may be reported out of order.
   std::function<void(circuit_state from, circuit_state to)> on_state_change = {};
-  /// The clock. Empty: the steady clock. It is not called under a lock.
+  /// The clock. Must not throw. Empty: the steady clock. It is not called under a lock.
   std::function<std::chrono::steady_clock::time_point()> now = {};
 };
 
@@ -46,8 +46,8 @@ struct circuit_breaker_options {
 ///
 /// Closed: failure_threshold failures in a row open it; a success resets the count. Open: every call gets
 /// errc::circuit_open until open_for has passed. Then half-open: half_open_probes calls are let through and the rest
-/// refused; when all these have succeeded it closes, when one fails or times out it is open again. An answer counts only
-/// in the state in which its call began: what comes later, after the state has changed, is ignored.
+/// refused; when all these have succeeded it closes, when one fails or times out it is open again. An answer counts
+/// only in the state in which its call began: what comes later, after the state has changed, is ignored.
 class circuit_breaker {
  public:
   class attempt;
@@ -60,14 +60,12 @@ class circuit_breaker {
   /// Calls f unless the circuit is open. f returns a value, void, error, std::error_code or a result<T>; call returns
   /// result<T>, or error where there is no value. An exception is an error. Refused: errc::circuit_open.
   template <class F>
-    requires detail::CallableAlone<std::remove_reference_t<F>>
-  auto call(F&& f) -> detail::captured_t<detail::call_result_t<F>> {
-    return call_within(context::background(), f);
-  }
-  /// As call(f); f may take a const context& and gets ctx. A ctx that is done wins: its err(), f is not called and nothing
-  /// is counted. The breaker does not end a call: pass f a context with a deadline.
+  requires detail::CallableAlone<std::remove_reference_t<F>>
+  auto call(F&& f) -> detail::captured_t<detail::call_result_t<F>> { return call_within(context::background(), f); }
+  /// As call(f); f may take a const context& and gets ctx. A ctx that is done wins: its err(), f is not called and
+  /// nothing is counted. The breaker does not end a call: pass f a context with a deadline.
   template <class F>
-    requires detail::CallableUnderPolicy<std::remove_reference_t<F>>
+  requires detail::CallableUnderPolicy<std::remove_reference_t<F>>
   auto call(const context& ctx, F&& f) -> detail::captured_t<detail::call_result_t<F>> {
     if (ctx.done()) return detail::as_failure<detail::captured_t<detail::call_result_t<F>>>(ctx.err());
     return call_within(ctx, f);
@@ -101,16 +99,17 @@ class circuit_breaker {
   mutable detail::spin_lock mu_;
   circuit_state state_ = circuit_state::closed;
   std::uint64_t generation_ = 0;
-  detail::time_point latest_ = detail::time_point::min();  // the clock's latest reading: time does not run backwards here
+  detail::time_point latest_ = detail::time_point::min();  // of all readings: time does not run backwards here
   detail::time_point open_until_{};
-  int failures_ = 0;   // closed: in a row
-  int successes_ = 0;  // half-open
-  int under_way_ = 0;  // half-open: length of probes_
+  int failures_ = 0;                              // closed: in a row
+  int successes_ = 0;                             // half-open
+  int under_way_ = 0;                             // half-open: length of probes_
   mutable detail::intrusive_list<probe> probes_;  // half-open: oldest first
 };
 
-/// One call in two steps, for what is not a function call. Asks when it is made; finish() reports how the call went. One
-/// that is destroyed unfinished counts as neither, and gives a probe's place back. Used by one fiber or thread at a time.
+/// One call in two steps, for what is not a function call. Asks when it is made; finish() reports how the call went.
+/// One that is destroyed unfinished counts as neither, and gives a probe's place back. Used by one fiber or thread at a
+/// time.
 ///
 ///   circuit_breaker::attempt attempt(breaker);
 ///   if (!attempt) return errc::circuit_open;

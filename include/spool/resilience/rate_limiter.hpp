@@ -22,9 +22,9 @@ struct rate_limiter_options {
   std::function<std::chrono::steady_clock::time_point()> now = {};
 };
 
-/// Holds up to `burst` tokens, full at first; per_second come in. In any span of time t at most burst + per_second * t are
-/// given out, and over a long time, if asked for, neither fewer. Who must wait reserves a moment, first come, first served,
-/// and sleeps until then: no polling, and nobody who comes later goes first. Thread safe. Go: x/time/rate.
+/// Holds up to `burst` tokens, full at first; per_second come in. In any span of time t at most burst + per_second * t
+/// are given out, and over a long time, if asked for, neither fewer. Who must wait reserves a moment, first come, first
+/// served, and sleeps until then: no polling, and nobody who comes later goes first. Thread safe. Go: x/time/rate.
 /// n < 0 or n > burst: std::invalid_argument.
 class rate_limiter {
  public:
@@ -37,18 +37,19 @@ class rate_limiter {
   bool try_acquire(std::ptrdiff_t n = 1);
   /// Waits for n tokens.
   void acquire(std::ptrdiff_t n = 1);
-  /// None, or ctx's error and no token taken. When ctx's deadline comes before the tokens would, errc::deadline_exceeded
-  /// at once. A cancelled wait gives its tokens back: to those who come later, for who waits already keeps the moment that
-  /// was reserved. Go: WaitN.
+  /// None, or ctx's error and no token taken. When ctx's deadline comes before the tokens would,
+  /// errc::deadline_exceeded at once. A cancelled wait gives its tokens back: to those who come later, for who waits
+  /// already keeps the moment that was reserved. Go: WaitN.
   [[nodiscard]] error acquire(const context& ctx, std::ptrdiff_t n = 1);
 
-  /// Calls f if a token is there: what f returned as a result<T>, or as an error where there is no value. An exception is
-  /// an error. No token: errc::rate_limited, and f is not called. Never waits by itself.
+  /// Calls f if a token is there: what f returned as a result<T>, or as an error where there is no value. An exception
+  /// is an error. No token: errc::rate_limited, and f is not called. Never waits by itself.
   template <class F>
-    requires detail::CallableAlone<std::remove_reference_t<F>>
+  requires detail::CallableAlone<std::remove_reference_t<F>>
   auto try_call(F&& f) -> detail::captured_t<detail::call_result_t<F>> {
     using R = detail::call_result_t<F>;
-    static_assert(detail::CallResult<R>, "a function to call returns a value, void, error, std::error_code or a result");
+    static_assert(detail::CallResult<R>,
+                  "a function to call returns a value, void, error, std::error_code or a result");
     if (!try_acquire()) return detail::as_failure<detail::captured_t<R>>(errc::rate_limited);
     return detail::capture_call(context::background(), f);
   }
@@ -81,7 +82,7 @@ class rate_limiter {
 
   // Guards all below; nothing is called under it.
   mutable detail::spin_lock mu_;
-  detail::time_point latest_;  // the clock's latest reading: time does not run backwards here
+  detail::time_point latest_;  // of all readings: time does not run backwards here
   level served_;               // after the last moment at which tokens were taken; served_.at <= latest_
   mutable detail::intrusive_list<reservation> reserved_;  // in the order of their moments, all later than latest_
   mutable level last_{};                                  // after the last of reserved_; unless stale, and not if empty

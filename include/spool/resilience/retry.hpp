@@ -15,10 +15,10 @@
 namespace spool {
 
 struct retry_options {
-  int max_attempts = 5;                                             ///< calls of f in all, the first included
+  int max_attempts = 5;                                               ///< calls of f in all, the first included
   std::chrono::nanoseconds initial = std::chrono::milliseconds(100);  ///< the delay after the first failure
-  double multiplier = 2.0;                                          ///< by which each delay exceeds the one before
-  std::chrono::nanoseconds max = std::chrono::seconds(10);          ///< no delay is longer, not even the first
+  double multiplier = 2.0;                                            ///< by which each delay exceeds the one before
+  std::chrono::nanoseconds max = std::chrono::seconds(10);            ///< no delay is longer, not even the first
   /// A delay d is drawn uniformly from [d * (1 - jitter), d * (1 + jitter)], cut at max. From 0 (none) to 1.
   double jitter = 0.5;
   /// Whether an error is worth another attempt. Empty: is_transient.
@@ -58,17 +58,18 @@ class retry_loop {
 /// Calls f until it succeeds, max_attempts are used up, retry_if or the budget says no, or ctx is done. Returns what f
 /// returned last, or ctx's err() when that ended it; a ctx that is done already wins and f is not called.
 ///
-/// f takes nothing or a `const context&` (it gets ctx) and returns error, std::error_code, a result<T>, a plain value or
-/// void; the result is of f's type. An exception is an error too: it ends up in the error or the result, as its code in a
-/// std::error_code, and when f's type cannot hold an error the last exception is rethrown (std::system_error for ctx's).
+/// f takes nothing or a `const context&` (it gets ctx) and returns error, std::error_code, a result<T>, a plain value
+/// or void; the result is of f's type. An exception is an error too: it ends up in the error or the result, as its code
+/// in a std::error_code, and when f's type cannot hold an error the last exception is rethrown (std::system_error for
+/// ctx's).
 ///
 ///   result<page> p = retry(ctx, {.max_attempts = 3}, [&](const context& ctx) { return fetch(ctx, url); });
 ///
 /// Waits between attempts, on fibers and plain threads. A delay is not cut short to fit ctx's deadline: when that comes
-/// first, errc::deadline_exceeded is returned then. Bad options: std::invalid_argument. Exceptions of retry_if and on_retry
-/// pass through.
+/// first, errc::deadline_exceeded is returned then. Bad options: std::invalid_argument. Exceptions of retry_if and
+/// on_retry pass through.
 template <class F>
-  requires detail::CallableUnderPolicy<std::remove_reference_t<F>>
+requires detail::CallableUnderPolicy<std::remove_reference_t<F>>
 auto retry(const context& ctx, const retry_options& options, F&& f) -> detail::call_result_t<F> {
   using R = detail::call_result_t<F>;
   static_assert(detail::CallResult<R>,
@@ -94,7 +95,7 @@ auto retry(const context& ctx, const retry_options& options, F&& f) -> detail::c
 
 /// With the default options.
 template <class F>
-  requires detail::CallableUnderPolicy<std::remove_reference_t<F>>
+requires detail::CallableUnderPolicy<std::remove_reference_t<F>>
 auto retry(const context& ctx, F&& f) -> detail::call_result_t<F> {
   return retry(ctx, retry_options{}, std::forward<F>(f));
 }

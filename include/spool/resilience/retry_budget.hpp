@@ -10,9 +10,9 @@
 namespace spool {
 
 struct retry_budget_options {
-  double ratio = 0.1;           ///< retries that each call pays for; 0.1: one retry per ten calls
-  double min_per_second = 10;   ///< retries allowed besides, so that a service with few calls may retry at all
-  double max_saved = 100;       ///< retries that may be saved up; at least 1
+  double ratio = 0.1;          ///< retries that each call pays for; 0.1: one retry per ten calls
+  double min_per_second = 10;  ///< retries allowed besides, so that a service with few calls may retry at all
+  double max_saved = 100;      ///< retries that may be saved up; at least 1
   /// The clock. Must not throw. Empty: the steady clock.
   std::function<std::chrono::steady_clock::time_point()> now = {};
 };
@@ -40,10 +40,10 @@ class retry_budget {
   void accrue() noexcept;
 
   const retry_budget_options options_;
-  const std::int64_t per_call_;          // in millionths of a token, as all counts here
+  const std::int64_t per_call_;  // in millionths of a token, as all counts here
   const std::int64_t most_;
-  std::atomic<std::int64_t> saved_;      // may exceed most_ by what was deposited at once; cut when it is next read
-  std::atomic<std::int64_t> paid_until_; // the clock's ticks up to which min_per_second is in saved_
+  std::atomic<std::int64_t> saved_;       // may exceed most_ by what was deposited at once; cut when it is next read
+  std::atomic<std::int64_t> paid_until_;  // the clock's ticks up to which min_per_second is in saved_
 };
 
 }  // namespace spool

@@ -1,4 +1,5 @@
-// What a function under a policy (retry, circuit_breaker, rate_limiter) may take and return, and its error if there is one.
+// What a function under a policy (retry, circuit_breaker, rate_limiter) may take and return, and its error if there is
+// one.
 #pragma once
 
 #include <spool/base/error.hpp>
@@ -29,8 +30,7 @@ decltype(auto) call_with(const context& ctx, F& f) {
 }
 
 template <class F>
-using call_result_t =
-    decltype(call_with(std::declval<const context&>(), std::declval<std::remove_reference_t<F>&>()));
+using call_result_t = decltype(call_with(std::declval<const context&>(), std::declval<std::remove_reference_t<F>&>()));
 
 template <class R>
 inline constexpr bool returns_result = false;
@@ -73,12 +73,12 @@ struct captured {
   using type = result<R>;
 };
 template <class R>
-  requires returns_result<R>
+requires returns_result<R>
 struct captured<R> {
   using type = R;
 };
 template <class R>
-  requires std::is_void_v<R> || std::is_same_v<R, error> || std::is_same_v<R, std::error_code>
+requires std::is_void_v<R> || std::is_same_v<R, error> || std::is_same_v<R, std::error_code>
 struct captured<R> {
   using type = error;
 };
