@@ -1,0 +1,120 @@
+// A stage of several workers whose results leave in the order of its items.
+//
+// Workers take turns to receive, so that numbers follow the input. Results meet in a ring; whoever finds the next one in it
+// sends it and all that follow, while the others work on. With the output's buffer, at most bound_ items are under way: a
+// worker takes no item beyond that. Who waits for room is woken by each result that leaves the ring: the oldest item is always
+// with a worker or being sent, and once the ring is empty there is room, as the buffer alone is smaller than bound_.
+#pragma once
+
+#include <spool/pipeline/detail/stage.hpp>
+#include <spool/sync/condition_variable.hpp>
+#include <spool/sync/mutex.hpp>
+
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+namespace spool::detail {
+
+template <class T, class U, class F>
+class ordered_stage final : public item_stage<T, F> {
+ public:
+  template <class G>
+  ordered_stage(pipeline_core& core, std::string name, receiver<T> from, sender<U> to, std::size_t workers,
+                error_policy<T> policy, G&& f)
+      : item_stage<T, F>(core, std::move(name), std::move(from), std::move(policy), std::forward<G>(f)),
+        output_(std::move(to)),
+        bound_(workers + output_.capacity()),
+        ring_(bound_) {}
+
+  void work() {
+    std::uint64_t number = 0;
+    while (std::optional<T> item = take(number)) {
+      std::optional<U> value;
+      const auto emit = [&](U&& made) -> error {
+        value.emplace(std::move(made));
+        return {};
+      };
+      const bool goes_on = this->process(*item, [&](auto call) -> error { return unwrap(call(), emit); });
+      item.reset();
+      if (!put(number, value) || !goes_on) return;
+    }
+  }
+
+ private:
+  struct slot {
+    bool done = false;
+    std::optional<U> value;  // none: the item was dropped
+  };
+
+  std::optional<T> take(std::uint64_t& number) {
+    const std::lock_guard turn(turn_);
+    {
+      std::unique_lock lock(mu_);
+      room_.wait(lock, [this] { return taken_ - left_ + output_.size() < bound_; });
+      if (gone_) return std::nullopt;
+    }
+    std::optional<T> item = this->input_.recv();
+    if (this->ctx().done()) item.reset();
+    if (item) number = taken_++;
+    return item;
+  }
+
+  /// False: nobody receives any more.
+  bool put(std::uint64_t number, std::optional<U>& value) {
+    std::unique_lock lock(mu_);
+    slot& mine = ring_[number % bound_];
+    guarded([&] { move_to(mine.value, value); });
+    mine.done = true;
+    if (sending_) return !gone_;
+    sending_ = true;
+    while (ring_[left_ % bound_].done) {
+      slot& oldest = ring_[left_ % bound_];
+      std::optional<U> leaving;
+      guarded([&] { move_to(leaving, oldest.value); });
+      oldest.value.reset();
+      oldest.done = false;
+      lock.unlock();
+      bool open = true;
+      if (leaving) guarded([&] { open = output_.send(std::move(*leaving)); });
+      leaving.reset();
+      lock.lock();
+      ++left_;
+      if (!open) gone_ = true;
+      room_.notify_one();  // there is one at most: it has the turn
+    }
+    sending_ = false;
+    const bool gone = gone_;
+    lock.unlock();
+    if (gone) this->input_.end();
+    return !gone;
+  }
+
+  static void move_to(std::optional<U>& to, std::optional<U>& from) {
+    if (from) to.emplace(std::move(*from));
+  }
+  // What moving a result throws is an error, and the result is lost; the numbers go on, or the others would wait for it.
+  template <class Move>
+  void guarded(Move move) {
+    try {
+      move();
+    } catch (...) {
+      this->core_.fail(error(std::current_exception()));
+    }
+  }
+
+  const sender<U> output_;
+  const std::size_t bound_;
+
+  mutex turn_;                // held while receiving
+  std::uint64_t taken_ = 0;   // items received; guarded by turn_
+
+  mutex mu_;                  // guards what follows; after turn_
+  condition_variable room_;
+  std::vector<slot> ring_;
+  std::uint64_t left_ = 0;    // results sent or dropped
+  bool sending_ = false;      // a worker is at it
+  bool gone_ = false;         // the output has no receiver
+};
+
+}  // namespace spool::detail
