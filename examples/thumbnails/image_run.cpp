@@ -1,8 +1,10 @@
 #include "image_run.hpp"
 
+#include <cerrno>
 #include <exception>
 #include <new>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "command/complaint.hpp"
@@ -65,12 +67,10 @@ class counted {
   std::atomic<std::uint64_t>& number_;
 };
 
-// Why an image failed, by errno or in words.
-command::job_report failed(tally& counts, const std::string& path, const auto& why) {
-  counts.failed.fetch_add(1, std::memory_order_relaxed);
-  command::job_report report;
-  command::append_complaint(report.complaints, "thumbnails", path, why);
-  return report;
+void require_io(int error_number) {
+  if (error_number != 0) {
+    throw image_error(std::generic_category().message(error_number));
+  }
 }
 
 }  // namespace
@@ -83,57 +83,65 @@ image_run::image_run(spool::worker_pool& processors, const output_tree& out, con
 
 command::job_report image_run::make(const spool::context& ctx, const std::string& path, const std::string& relative) {
   const counted in_flight(counts_.in_flight);
-  input_file source;
-  if (const int why = spool::blocking([&] { return source.open(path); })) {
-    return failed(counts_, path, why);
+  command::job_report report;
+  try {
+    const auto made = shrink(ctx, path);
+    if (made && !ctx.done()) {
+      const std::string target = out_.path_of(relative);
+      if (const int failure = spool::blocking([&] { return write_whole(target, made->file); })) {
+        throw image_error("cannot write " + target + ": " + std::generic_category().message(failure));
+      }
+      counts_.made.fetch_add(1, std::memory_order_relaxed);
+      counts_.bytes_out.fetch_add(made->file.size(), std::memory_order_relaxed);
+      append_manifest_line(report.lines, relative, made->original, made->size);
+    }
+    return report;
+  } catch (const image_error& why) {
+    command::append_complaint(report.complaints, "thumbnails", path, std::string_view(why.what()));
+  } catch (const std::bad_alloc&) {
+    command::append_complaint(report.complaints, "thumbnails", path, ENOMEM);
   }
-  if (source.size_bytes() > file_budget_bytes) {
-    return failed(counts_, path, std::string_view("larger than 128 MiB"));
+  counts_.failed.fetch_add(1, std::memory_order_relaxed);
+  return report;
+}
+
+// Nothing: ctx is done. The file's bytes, and their share of the memory, go before the thumbnail is written.
+std::optional<thumbnail> image_run::shrink(const spool::context& ctx, const std::string& path) {
+  std::size_t bytes = 0;
+  require_io(spool::blocking([&] { return find_size(path, bytes); }));
+  if (bytes > file_budget_bytes) {
+    throw image_error("larger than 128 MiB");
   }
   share file_share(file_bytes_);
-  if (!file_share.take(ctx, source.size_bytes())) {
-    return {};
+  if (!file_share.take(ctx, bytes)) {
+    return std::nullopt;
   }
   std::string file;
-  if (const int why = spool::blocking([&] { return source.read(file, [&] { return !ctx.done(); }); })) {
-    return why == input_file::gave_up ? command::job_report{} : failed(counts_, path, why);
+  const int failure =
+      spool::blocking([&] { return read_whole(path, bytes, file, [&] { return !ctx.done(); }); });
+  if (failure == gave_up) {
+    return std::nullopt;
   }
+  require_io(failure);
 
-  // The job refers to our locals: we wait for it whatever happens, it ends soon when ctx is done.
-  thumbnail made;
+  // The job refers to our locals; we wait for it whatever happens, and it ends soon when ctx is done.
+  auto working = processors_.submit(ctx, [&](const spool::context& job_ctx) {
+    fiber_work policy(job_ctx, decoder_bytes_);
+    return make_thumbnail(file, longest_side_, policy);
+  });
+  if (!working) {
+    return std::nullopt;
+  }
   try {
-    auto done = processors_.submit(ctx, [&](const spool::context& job_ctx) {
-      fiber_work policy(job_ctx, decoder_bytes_);
-      made = make_thumbnail(file, longest_side_, policy);
-    });
-    if (!done) {
-      return {};
-    }
-    done->get();
-  } catch (const image_error& why) {
-    return failed(counts_, path, std::string_view(why.what()));
-  } catch (const std::bad_alloc&) {
-    return failed(counts_, path, std::string_view("not enough memory"));
+    thumbnail made = working->get();
+    counts_.bytes_in.fetch_add(bytes, std::memory_order_relaxed);
+    return made;
   } catch (const std::exception&) {
     if (ctx.done()) {  // the job expired in the queue
-      return {};
+      return std::nullopt;
     }
     throw;
   }
-  if (ctx.done() || made.file.empty()) {
-    return {};
-  }
-
-  const std::string target = out_.path_of(relative);
-  if (const int why = spool::blocking([&] { return write_whole(target, made.file); })) {
-    return failed(counts_, target, why);
-  }
-  counts_.made.fetch_add(1, std::memory_order_relaxed);
-  counts_.bytes_in.fetch_add(file.size(), std::memory_order_relaxed);
-  counts_.bytes_out.fetch_add(made.file.size(), std::memory_order_relaxed);
-  command::job_report report;
-  append_manifest_line(report.lines, relative, made.original, made.size);
-  return report;
 }
 
 }  // namespace thumbnails

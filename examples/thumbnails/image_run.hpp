@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "command/job_report.hpp"
@@ -41,6 +42,8 @@ class image_run {
   command::job_report make(const spool::context& ctx, const std::string& path, const std::string& relative);
 
  private:
+  std::optional<thumbnail> shrink(const spool::context& ctx, const std::string& path);
+
   spool::worker_pool& processors_;
   const output_tree& out_;
   std::uint32_t longest_side_;

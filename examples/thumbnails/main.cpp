@@ -1,6 +1,8 @@
 // Scenario: a CPU-heavy batch over real files: a thumbnail of every image below a directory. As many images are decoded
 // and scaled as there are cores, others are read and written meanwhile, and memory stays bounded whatever is slow.
 
+#include <malloc.h>
+
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -69,6 +71,8 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Whole files and images come and go. In glibc's arenas they would leave holes, more the longer we run.
+  ::mallopt(M_MMAP_THRESHOLD, 512 * 1024);
   std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of write(2), which ends us in order
   command::occupy_standard_descriptors();
   try {

@@ -7,7 +7,7 @@
 namespace thumbnails {
 namespace {
 
-constexpr std::size_t most_pixels = 8192;
+constexpr std::size_t most_pixels = 2048;
 constexpr std::size_t most_workers = 1024;
 constexpr std::size_t most_queued = 10'000;
 
