@@ -47,15 +47,15 @@ struct client::state {
       : options(chosen), places(chosen.connections_per_host), idle(chosen.idle_connections) {}
 
   spool::result<response_type> send(const spool::context& ctx, const url& where, const request_type& request);
-  std::unique_ptr<connection> take_idle(const std::string& host);
+  std::unique_ptr<client_connection> take_idle(const std::string& host);
 
   const client_options options;
   host_places places;
   idle_connections idle;
 };
 
-std::unique_ptr<connection> client::state::take_idle(const std::string& host) {
-  std::unique_ptr<connection> link;
+std::unique_ptr<client_connection> client::state::take_idle(const std::string& host) {
+  std::unique_ptr<client_connection> link;
   do {
     link = idle.take(host);
   } while (link != nullptr && !is_quiet(*link));
@@ -67,7 +67,7 @@ spool::result<client::response_type> client::state::send(const spool::context& c
   const std::string host = authority(where);
   host_places::place place(places, host);
   if (place.take(ctx)) return failure(ctx, where, "no free connection", {});
-  std::unique_ptr<connection> link = take_idle(host);
+  std::unique_ptr<client_connection> link = take_idle(host);
   for (;;) {
     const bool used_before = link != nullptr;
     if (!used_before) {

@@ -63,14 +63,14 @@ spool::error failure(const spool::context& ctx, const url& where, std::string_vi
   return {code, std::move(message)};
 }
 
-spool::result<std::unique_ptr<connection>> connect(const spool::context& ctx, const url& where) {
+spool::result<std::unique_ptr<client_connection>> connect(const spool::context& ctx, const url& where) {
   const spool::result<endpoints> candidates = resolve(ctx, where);
   if (!candidates) return candidates.error();
   tcp::socket socket(spool::io_context());
   error_code problem;
   asio::async_connect(socket, *candidates, spool::use_fiber(ctx)[problem]);
   if (problem) return failure(ctx, where, "cannot connect", problem);
-  return std::make_unique<connection>(std::move(socket));
+  return std::make_unique<client_connection>(std::move(socket));
 }
 
 }  // namespace http

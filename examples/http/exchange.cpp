@@ -19,7 +19,7 @@ bool is_interim(unsigned status) noexcept { return status / 100 == 1 && status !
 
 }  // namespace
 
-exchange_outcome exchange(const spool::context& ctx, connection& link, const url& where,
+exchange_outcome exchange(const spool::context& ctx, client_connection& link, const url& where,
                           const beast_http::request<beast_http::string_body>& request, std::size_t max_body_bytes) {
   link.stream.set_context(ctx);
   // A server that refuses a request may answer before it has taken the whole body, and close: what it said is worth more

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "connection.hpp"
+#include "client_connection.hpp"
 #include "url.hpp"
 
 #include <boost/beast/http/message.hpp>
@@ -17,7 +17,7 @@ struct exchange_outcome {
 };
 
 /// Sends a request and receives its answer.
-exchange_outcome exchange(const spool::context& ctx, connection& link, const url& where,
+exchange_outcome exchange(const spool::context& ctx, client_connection& link, const url& where,
                           const boost::beast::http::request<boost::beast::http::string_body>& request,
                           std::size_t max_body_bytes);
 

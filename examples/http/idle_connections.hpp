@@ -1,6 +1,6 @@
 #pragma once
 
-#include "connection.hpp"
+#include "client_connection.hpp"
 
 #include <spool/spool.hpp>
 
@@ -20,13 +20,13 @@ class idle_connections {
   explicit idle_connections(std::size_t most) : most_(most) {}
 
   /// The one that was used last, or null.
-  std::unique_ptr<connection> take(const std::string& host);
-  void put(const std::string& host, std::unique_ptr<connection> idle);
+  std::unique_ptr<client_connection> take(const std::string& host);
+  void put(const std::string& host, std::unique_ptr<client_connection> idle);
 
  private:
   struct entry {
     std::string host;
-    std::unique_ptr<connection> idle;
+    std::unique_ptr<client_connection> idle;
   };
   using position = std::list<entry>::iterator;
 

@@ -1,4 +1,4 @@
-#include "connection.hpp"
+#include "client_connection.hpp"
 
 #include <sys/socket.h>
 
@@ -6,7 +6,7 @@
 
 namespace http {
 
-bool is_quiet(connection& idle) noexcept {
+bool is_quiet(client_connection& idle) noexcept {
   char byte;
   return idle.buffer.size() == 0 && ::recv(idle.stream.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
          (errno == EAGAIN || errno == EWOULDBLOCK);
