@@ -1,0 +1,70 @@
+#include "load/load_generator.hpp"
+
+#include <algorithm>
+#include <boost/asio/connect.hpp>
+#include <cstdio>
+#include <memory>
+#include <spool/net/io_context.hpp>
+#include <spool/net/use_fiber.hpp>
+#include <utility>
+#include <vector>
+
+#include "load/load_connection.hpp"
+
+namespace orders {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using namespace std::chrono_literals;
+
+tcp::socket connect(const spool::context& ctx, const tcp::resolver::results_type& where) {
+  tcp::socket socket(spool::io_context());
+  asio::async_connect(socket, where, spool::use_fiber(ctx));
+  return socket;
+}
+
+}  // namespace
+
+load_report offer_load(const spool::context& ctx, const std::string& host, const std::string& port,
+                       const load_options& chosen) {
+  const auto where = tcp::resolver(spool::io_context()).async_resolve(host, port, spool::use_fiber(ctx));
+  load_schedule schedule{{},
+                         chosen.per_second,
+                         chosen.per_second * chosen.seconds,
+                         chosen.connections,
+                         static_cast<std::uint32_t>(chosen.symbols)};
+  std::vector<std::unique_ptr<load_connection>> connections;
+  for (std::size_t i = 0; i < chosen.connections; ++i) {
+    connections.push_back(std::make_unique<load_connection>(connect(ctx, where), schedule, i));
+  }
+  schedule.start = load_clock::now() + 10ms;
+  spool::wait_group running;
+  for (const auto& one : connections) running.go([&] { one->run(ctx); });
+  running.wait();
+
+  load_report report;
+  auto last = schedule.start + 1ns;
+  for (const auto& one : connections) {
+    report.totals.add(one->totals());
+    report.latencies.add(one->latencies());
+    last = std::max(last, one->last_answer());
+  }
+  const std::chrono::duration<double> took = last - schedule.start;
+  report.held_per_second = static_cast<double>(report.latencies.count()) / took.count();
+  return report;
+}
+
+std::string to_table(const load_options& chosen, const load_report& report) {
+  const auto micros = [&](double part) { return static_cast<double>(report.latencies.percentile(part)) / 1000; };
+  char text[512];
+  std::snprintf(text, sizeof text,
+                "%10s %10s %10s %10s %9s %9s %9s %9s %9s\n%10zu %10.0f %10llu %10llu %9.1f %9.1f %9.1f %9.1f %9.1f\n",
+                "offered/s", "held/s", "orders", "fills", "p50_us", "p90_us", "p99_us", "p99.9_us", "max_us",
+                chosen.per_second, report.held_per_second, static_cast<unsigned long long>(report.totals.orders),
+                static_cast<unsigned long long>(report.totals.fills), micros(0.5), micros(0.9), micros(0.99),
+                micros(0.999), static_cast<double>(report.latencies.most()) / 1000);
+  return text;
+}
+
+}  // namespace orders
