@@ -14,65 +14,46 @@
 #include <utility>
 
 namespace spool::detail {
-namespace {
-
-constexpr std::chrono::seconds idle_for{5};
-
-}  // namespace
 
 blocking_threads::~blocking_threads() {
-  std::list<std::thread> left;
-  {
-    const std::lock_guard lock(mutex_);
-    closing_ = true;
-    arrived_.notify_all();
-    left.swap(finished_);
-  }
-  for (std::thread& thread : left) thread.join();
   std::unique_lock lock(mutex_);
-  while (!threads_.empty()) {
-    lock.unlock();
-    std::this_thread::yield();
-    lock.lock();
-  }
-  for (std::thread& thread : finished_) thread.join();
+  closing_ = true;
+  for (helper& h : idle_) h.wake.notify_one();
+  all_left_.wait(lock, [this] { return working_.empty() && idle_.empty(); });
+  helpers last = std::move(finished_);
+  lock.unlock();
+  for (helper& h : last) h.thread.join();
 }
 
 void blocking_threads::submit(blocking_call& call) {
-  bool saturated = false;
-  std::list<std::thread> ended;
+  std::uint64_t saturations = 0;
   {
     const std::lock_guard lock(mutex_);
-    ended.swap(finished_);
     queue_.push_back(call);
     ++queued_;
-    if (queued_ > idle_ && threads_.size() < bound_) {
-      try {
-        start_thread();
-      } catch (...) {
-        if (threads_.empty()) {  // nobody would ever serve it
-          intrusive_list<blocking_call>::erase(call);
-          --queued_;
-          throw;
-        }
+    try {
+      if (queued_ > arriving_ && !send_somebody()) saturations = note_saturation();
+    } catch (...) {
+      if (working_.empty()) {  // nobody would ever serve it
+        intrusive_list<blocking_call>::erase(call);
+        --queued_;
+        throw;
       }
-    } else if (queued_ > idle_) {
-      saturated = !std::exchange(saturation_reported_, true);
+      saturations = note_saturation();
     }
-    arrived_.notify_one();
   }
-  for (std::thread& thread : ended) thread.join();
-  if (saturated) {
-    spdlog::warn("spool: all {} threads for blocking calls are busy, further calls wait. Raise "
-                 "runtime_options::blocking_threads if that is not meant.", bound_);
-  }
+  if (saturations == 0) return;
+  spdlog::warn(
+      "spool: all {} threads for blocking calls are busy, further calls wait. Raise "
+      "runtime_options::blocking_threads if that is not meant. Times so far: {}.",
+      bound_, saturations);
 }
 
 bool blocking_threads::withdraw(blocking_call& call) noexcept {
   const std::lock_guard lock(mutex_);
   if (!call.linked()) return false;
   intrusive_list<blocking_call>::erase(call);
-  --queued_;
+  note_served();
   return true;
 }
 
@@ -81,36 +62,70 @@ std::size_t blocking_threads::pending() const noexcept {
   return queued_ + running_;
 }
 
-std::size_t blocking_threads::threads() const noexcept {
+blocking_thread_stats blocking_threads::stats() const noexcept {
   const std::lock_guard lock(mutex_);
-  return threads_.size();
+  return {.threads = working_.size() + idle_.size(),
+          .busy = running_,
+          .queued = queued_,
+          .bound = bound_,
+          .saturated = saturated_,
+          .saturations = saturations_};
 }
 
-void blocking_threads::start_thread() {
+bool blocking_threads::send_somebody() {
+  if (!idle_.empty()) {
+    const auto first = idle_.begin();
+    working_.splice(working_.end(), idle_, first);
+    first->called = true;
+    first->wake.notify_one();
+  } else if (working_.size() < bound_) {
+    start_helper();
+  } else {
+    return false;
+  }
+  ++arriving_;
+  return true;
+}
+
+void blocking_threads::start_helper() {
   const blocked_signals inherited;
-  const handle self = threads_.emplace(threads_.end());
+  const auto self = working_.emplace(working_.end());
   try {
-    *self = std::thread([this, self] { serve(self); });  // it begins by taking the lock that is held here
+    self->thread = std::thread([this, self] { serve(self); });  // it begins by taking the lock that is held here
   } catch (...) {
-    threads_.erase(self);
+    working_.erase(self);
     throw;
   }
 }
 
-void blocking_threads::serve(handle self) noexcept {
+std::uint64_t blocking_threads::note_saturation() {
+  if (!std::exchange(saturated_, true)) ++saturations_;
+  if (reported_ == saturations_) return 0;
+  const auto now = std::chrono::steady_clock::now();
+  if (reported_ != 0 && now - reported_at_ < timing_.report_every) return 0;
+  reported_ = saturations_;
+  reported_at_ = now;
+  return saturations_;
+}
+
+/// A call has left the queue.
+void blocking_threads::note_served() noexcept {
+  --queued_;
+  if (queued_ == 0) saturated_ = false;
+}
+
+void blocking_threads::serve(helpers::iterator self) noexcept {
   const own_thread counted;
   ::pthread_setname_np(::pthread_self(), (name_.substr(0, 10) + "-blk").c_str());
   std::unique_lock lock(mutex_);
+  --arriving_;
   for (;;) {
-    ++idle_;
-    const bool work = arrived_.wait_for(lock, idle_for, [this] { return !queue_.empty() || closing_; });
-    --idle_;
     blocking_call* call = queue_.pop_front();
     if (call == nullptr) {
-      if (work || idle_ > 0 || queue_.empty()) break;
+      if (!sleep(self, lock)) break;
       continue;
     }
-    --queued_;
+    note_served();
     ++running_;
     lock.unlock();
     waiter* caller = call->caller;  // none: invoke ends the wait by itself, and the call may be gone after it
@@ -119,7 +134,32 @@ void blocking_threads::serve(handle self) noexcept {
     lock.lock();
     --running_;
   }
-  finished_.splice(finished_.end(), threads_, self);
+  leave(self, lock);
+}
+
+/// False: there was nothing to do for long, or never will be.
+bool blocking_threads::sleep(helpers::iterator self, std::unique_lock<std::mutex>& lock) noexcept {
+  if (closing_) return false;
+  self->called = false;
+  idle_.splice(idle_.begin(), working_, self);
+  const auto until = std::chrono::steady_clock::now() + timing_.idle_for;
+  self->wake.wait_until(lock, until, [&] { return self->called || closing_; });
+  if (self->called) {
+    --arriving_;
+    return true;
+  }
+  working_.splice(working_.end(), idle_, self);
+  return false;
+}
+
+void blocking_threads::leave(helpers::iterator self, std::unique_lock<std::mutex>& lock) noexcept {
+  // Each joins the one that left before it: no more than one stack of a thread that has ended is kept.
+  helpers before = std::move(finished_);
+  finished_.clear();
+  finished_.splice(finished_.end(), working_, self);
+  if (working_.empty() && idle_.empty()) all_left_.notify_all();
+  lock.unlock();
+  for (helper& h : before) h.thread.join();
 }
 
 void submit_blocking(scheduler& s, blocking_call& call) {
@@ -128,6 +168,10 @@ void submit_blocking(scheduler& s, blocking_call& call) {
 
 bool withdraw_blocking(scheduler& s, blocking_call& call) noexcept {
   return s.helpers().withdraw(call);
+}
+
+blocking_thread_stats blocking_stats_of(scheduler& s) noexcept {
+  return s.helpers().stats();
 }
 
 }  // namespace spool::detail
