@@ -21,6 +21,8 @@ using namespace std::chrono_literals;
 namespace bf = boost::fibers;
 using trail = spool_test::migration_watch::trail;
 
+void work() { spool_test::compute_for(10us); }
+
 class BoostPrimitives : public spool_test::WithWorkers {
  protected:
   /// Runs `round(watch)` on the main fiber again and again until one of its fibers was seen on two threads.
@@ -35,8 +37,6 @@ class BoostPrimitives : public spool_test::WithWorkers {
     });
     EXPECT_EQ(watch.seen(), GetParam() > 1) << "no fiber changed its thread, so nothing was shown";
   }
-
-  static void work() { spool_test::compute_for(10us); }
 };
 SPOOL_INSTANTIATE_WORKERS(BoostPrimitives);
 
@@ -159,61 +159,45 @@ TEST_P(BoostPrimitives, PromiseIsKeptByAPlainThread) {
   EXPECT_FALSE(log.has("proven")) << log.text();
 }
 
+/// Eight fibers push 1 … 100 each, eight others take all of it.
+template <class Channel, class Watch>
+void carry_everything(Channel& ch, Watch& watch) {
+  std::atomic<long> sum{0};
+  wait_group senders, receivers;
+  for (int i = 0; i < 8; ++i) {
+    receivers.go([&] {
+      trail seen(watch);
+      for (int v; ch.pop(v) == bf::channel_op_status::success;) {
+        sum += v;
+        work();
+        seen.look();
+      }
+    });
+    senders.go([&] {
+      trail seen(watch);
+      for (int v = 1; v <= 100; ++v) {
+        EXPECT_EQ(ch.push(v), bf::channel_op_status::success);
+        seen.look();
+      }
+    });
+  }
+  senders.wait();
+  ch.close();
+  receivers.wait();
+  EXPECT_EQ(sum, 8 * 5050);
+}
+
 TEST_P(BoostPrimitives, BufferedChannelCarriesEverything) {
   run_until_migrated([](auto& watch) {
     bf::buffered_channel<int> ch(8);
-    std::atomic<long> sum{0};
-    wait_group senders, receivers;
-    for (int i = 0; i < 8; ++i) {
-      receivers.go([&] {
-        trail seen(watch);
-        for (int v; ch.pop(v) == bf::channel_op_status::success;) {
-          sum += v;
-          work();
-          seen.look();
-        }
-      });
-      senders.go([&] {
-        trail seen(watch);
-        for (int v = 1; v <= 100; ++v) {
-          EXPECT_EQ(ch.push(v), bf::channel_op_status::success);
-          seen.look();
-        }
-      });
-    }
-    senders.wait();
-    ch.close();
-    receivers.wait();
-    EXPECT_EQ(sum, 8 * 5050);
+    carry_everything(ch, watch);
   });
 }
 
 TEST_P(BoostPrimitives, UnbufferedChannelCarriesEverything) {
   run_until_migrated([](auto& watch) {
     bf::unbuffered_channel<int> ch;
-    std::atomic<long> sum{0};
-    wait_group senders, receivers;
-    for (int i = 0; i < 8; ++i) {
-      receivers.go([&] {
-        trail seen(watch);
-        for (int v; ch.pop(v) == bf::channel_op_status::success;) {
-          sum += v;
-          work();
-          seen.look();
-        }
-      });
-      senders.go([&] {
-        trail seen(watch);
-        for (int v = 1; v <= 50; ++v) {
-          EXPECT_EQ(ch.push(v), bf::channel_op_status::success);
-          seen.look();
-        }
-      });
-    }
-    senders.wait();
-    ch.close();
-    receivers.wait();
-    EXPECT_EQ(sum, 8 * 1275);
+    carry_everything(ch, watch);
   });
 }
 

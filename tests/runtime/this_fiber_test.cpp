@@ -170,7 +170,7 @@ TEST_P(ThisFiber, NameStaysOverWaitsAndEndsWithTheFiber) {
 }
 
 TEST_P(ThisFiber, APinnedFiberStaysOnItsThread) {
-  std::atomic<bool> stop{false};  // outlives the fibers that read it: run waits for them after its function has returned
+  std::atomic<bool> stop{false};  // outlives the fibers that read it: run waits for them after its function returned
   run([&stop] {
     for (int i = 0; i < 16; ++i) {  // something to steal, and thieves
       go([&] {
@@ -223,8 +223,11 @@ TEST_P(ThisFiber, PinsNest) {
   });
 }
 
-TEST_P(ThisFiber, UnpinnedFibersSpreadOverTheThreads) {
-  if (GetParam() == 1) GTEST_SKIP() << "one thread";
+class ThisFiberOnSeveralThreads : public spool_test::WithWorkers {};
+INSTANTIATE_TEST_SUITE_P(Workers, ThisFiberOnSeveralThreads, testing::Values(2, 4, 8),
+                         [](const auto& workers) { return std::to_string(workers.param); });
+
+TEST_P(ThisFiberOnSeveralThreads, UnpinnedFibersSpread) {
   spool_test::migration_watch watch;
   const auto give_up = std::chrono::steady_clock::now() + 60s;
   run([&] {
