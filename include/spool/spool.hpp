@@ -35,3 +35,8 @@
 #include <spool/resilience/rate_limiter.hpp>
 #include <spool/resilience/retry.hpp>
 #include <spool/resilience/retry_budget.hpp>
+#include <spool/pipeline/batch.hpp>
+#include <spool/pipeline/fan_out.hpp>
+#include <spool/pipeline/merge.hpp>
+#include <spool/pipeline/parallel.hpp>
+#include <spool/pipeline/pipeline.hpp>

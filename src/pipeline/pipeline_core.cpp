@@ -55,9 +55,7 @@ void pipeline_core::check_capacity(std::size_t capacity, const std::string& stag
 
 void pipeline_core::entry::apply(use how) noexcept {
   switch (how) {
-    case use::makes:
-      made = true;
-      break;
+    case use::makes: made = true; break;
     case use::reads:
       was_read = true;
       ++readers;

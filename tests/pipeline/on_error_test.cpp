@@ -70,7 +70,8 @@ TEST_P(OnError, ADecisionThatThrowsStops) {
   run([] {
     pipeline p;
     auto in = p.source<int>({}, counting(0, 10));
-    auto out = p.stage(in, {.on_error = [](const error&) -> on_error { throw std::runtime_error("undecided"); }}, odd_only);
+    auto out =
+        p.stage(in, {.on_error = [](const error&) -> on_error { throw std::runtime_error("undecided"); }}, odd_only);
     EXPECT_TRUE(all_of(out).empty());
     EXPECT_EQ(p.wait().message(), "undecided");
   });

@@ -217,7 +217,8 @@ TEST_P(PipelineEnd, ItemsThatAreLeftAreDroppedBeforeWaitReturns) {
       }
     });
     auto same = p.stage(in, {.workers = 3, .capacity = 10}, [](std::shared_ptr<int> v) { return v; });
-    auto ordered = p.stage(same, {.workers = 3, .capacity = 10, .ordered = true}, [](std::shared_ptr<int> v) { return v; });
+    auto ordered =
+        p.stage(same, {.workers = 3, .capacity = 10, .ordered = true}, [](std::shared_ptr<int> v) { return v; });
     p.sink(ordered, {}, [n = 0](std::shared_ptr<int>) mutable { return ++n == 30 ? named("stop") : error(); });
     EXPECT_EQ(p.wait().message(), "stop");
     EXPECT_EQ(item.use_count(), 1) << "though the receivers are still there";
@@ -263,11 +264,13 @@ TEST_P(PipelineEnd, DroppingASourcesReceiverLetsItSeeClosed) {
   run([] {
     pipeline p;
     { auto in = p.source<int>({}, endless); }
-    { auto in = p.source<int>({}, [](const context& ctx, sender<int> out) -> error {
+    {
+      auto in = p.source<int>({}, [](const context& ctx, sender<int> out) -> error {
         for (;;) {
           if (channel_status s = out.send(ctx, 1); s != channel_status::ok) return s;  // closed is no failure here
         }
-      }); }
+      });
+    }
     EXPECT_FALSE(p.wait());
   });
 }
@@ -276,7 +279,9 @@ TEST_P(PipelineEnd, AChannelThatAStageStopsReadingIsClosed) {
   run([] {
     const channel<int> mine;
     pipeline p;
-    { auto out = p.stage(mine, {.capacity = 1}, [](int v) { return v; }); }
+    {
+      auto out = p.stage(mine, {.capacity = 1}, [](int v) { return v; });
+    }
     std::atomic<bool> refused = false;
     go([&] {
       while (mine.send(1)) {
@@ -293,7 +298,9 @@ TEST_P(PipelineEnd, AnInputStaysOpenWhileAnotherStageReadsIt) {
     std::atomic<int> sum = 0;
     pipeline p;
     const channel<int> mine(1);
-    { auto dropped = p.stage(mine, {.capacity = 1}, [](int v) { return v; }); }
+    {
+      auto dropped = p.stage(mine, {.capacity = 1}, [](int v) { return v; });
+    }
     p.sink(mine, {}, [&](int v) { sum += v; });
     go([&] {
       for (int i = 0; i < 1'000; ++i) EXPECT_TRUE(mine.send(1));

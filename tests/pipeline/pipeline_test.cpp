@@ -32,12 +32,12 @@ TEST_P(Pipeline, RunsTheStagesOfTheContract) {
   run([] {
     std::vector<std::string> written;
     pipeline p{context::background(), {.name = "etl"}};
-    receiver<event> in = p.source<event>({.name = "read", .capacity = 10},
-                                         [](const context&, sender<event> out) -> error {
-                                           for (int i = 0; i < 100 && out.send({i}); ++i) {
-                                           }
-                                           return {};
-                                         });
+    receiver<event> in =
+        p.source<event>({.name = "read", .capacity = 10}, [](const context&, sender<event> out) -> error {
+          for (int i = 0; i < 100 && out.send({i}); ++i) {
+          }
+          return {};
+        });
     receiver<row> rows = p.stage(in, {.name = "enrich", .workers = 1, .capacity = 10, .ordered = false},
                                  [](const context&, event e) -> result<row> {
                                    return row{e.id, std::to_string(e.id)};
@@ -369,10 +369,12 @@ TEST_P(Pipeline, RefusesMisuseAndSaysWhatToDo) {
       }
       return "no std::invalid_argument";
     };
-    const auto no_workers = message_of([&] { (void)p.stage(in, {.name = "idle", .workers = 0}, [](int v) { return v; }); });
+    const auto no_workers =
+        message_of([&] { (void)p.stage(in, {.name = "idle", .workers = 0}, [](int v) { return v; }); });
     EXPECT_NE(no_workers.find("idle"), std::string::npos) << no_workers;
     EXPECT_NE(no_workers.find("give it 1"), std::string::npos) << no_workers;
-    EXPECT_NE(message_of([&] { p.sink(in, {.name = "idle", .workers = 0}, [](int) {}); }).find("idle"), std::string::npos);
+    EXPECT_NE(message_of([&] { p.sink(in, {.name = "idle", .workers = 0}, [](int) {}); }).find("idle"),
+              std::string::npos);
     EXPECT_THROW(p.sink(in, {.workers = std::size_t(-1)}, [](int) {}), std::invalid_argument);
     EXPECT_THROW((void)p.source<int>({.capacity = std::size_t(-1)}, counting(0, 1)), std::invalid_argument);
     EXPECT_THROW((void)p.stage(in, {.capacity = std::size_t(-1)}, [](int v) { return v; }), std::invalid_argument);

@@ -14,7 +14,8 @@ namespace detail {
 
 template <class T>
 void start_forwarding(scheduler& s, receiver<T> from, sender<T> to, start_site where) {
-  spawn(s, [from = std::move(from), to = std::move(to)] { forward_all(from, to); }, where);
+  spawn(
+      s, [from = std::move(from), to = std::move(to)] { forward_all(from, to); }, where);
 }
 
 }  // namespace detail

@@ -73,7 +73,8 @@ template <std::ranges::input_range Range, class F>
     };
     return detail::call_for_error(call);
   };
-  return detail::run_in_parallel(ctx, range, workers, [](std::size_t) { return nullptr; }, body, where);
+  return detail::run_in_parallel(
+      ctx, range, workers, [](std::size_t) { return nullptr; }, body, where);
 }
 
 /// What f makes of every element, in the elements' order; otherwise as parallel_for_each. f returns U or result<U>. U

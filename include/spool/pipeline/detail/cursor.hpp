@@ -23,9 +23,9 @@ concept Indexed = std::ranges::random_access_range<range_of<Range>> && std::rang
 
 /// What the function gets: what the iterator gives, or the value of an element that can be read only once.
 template <class Range>
-using element_t = std::conditional_t<std::ranges::forward_range<range_of<Range>>,
-                                     std::ranges::range_reference_t<range_of<Range>>,
-                                     std::ranges::range_value_t<range_of<Range>>&&>;
+using element_t =
+    std::conditional_t<std::ranges::forward_range<range_of<Range>>, std::ranges::range_reference_t<range_of<Range>>,
+                       std::ranges::range_value_t<range_of<Range>>&&>;
 
 /// take(prepare) calls use(prepared, element) for the next element and is false when there is none. prepare(index) is called
 /// by one worker at a time unless the range is Indexed.
@@ -46,7 +46,8 @@ class cursor {
   template <class Prepare, class Use>
   bool take(Prepare& prepare, Use&& use) {
     std::unique_lock lock(mu_);
-    if (begun_ && at_ != std::ranges::end(range_)) ++at_;  // not before it is needed: the next element may be long in coming
+    if (begun_ && at_ != std::ranges::end(range_))
+      ++at_;  // not before it is needed: the next element may be long in coming
     begun_ = true;
     if (at_ == std::ranges::end(range_)) return false;
     if constexpr (std::ranges::forward_range<Range>) {

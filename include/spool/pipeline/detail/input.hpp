@@ -20,7 +20,9 @@ template <class In>
 using item_t = typename item_of<std::remove_cvref_t<In>>::type;
 
 template <class In>
-concept Input = requires { typename item_t<In>; };
+concept Input = requires {
+  typename item_t<In>;
+};
 
 [[noreturn]] void throw_nil_input(const char* taker);
 

@@ -106,15 +106,15 @@ class ordered_stage final : public item_stage<T, F> {
   const sender<U> output_;
   const std::size_t bound_;
 
-  mutex turn_;                // held while receiving
-  std::uint64_t taken_ = 0;   // items received; guarded by turn_
+  mutex turn_;               // held while receiving
+  std::uint64_t taken_ = 0;  // items received; guarded by turn_
 
-  mutex mu_;                  // guards what follows; after turn_
+  mutex mu_;  // guards what follows; after turn_
   condition_variable room_;
   std::vector<slot> ring_;
-  std::uint64_t left_ = 0;    // results sent or dropped
-  bool sending_ = false;      // a worker is at it
-  bool gone_ = false;         // the output has no receiver
+  std::uint64_t left_ = 0;  // results sent or dropped
+  bool sending_ = false;    // a worker is at it
+  bool gone_ = false;       // the output has no receiver
 };
 
 }  // namespace spool::detail

@@ -139,8 +139,7 @@ class stage_errors {
   bool handle(T& item, error reason) {
     if (keeps_items()) {
       // Bounded by the context: only here may a worker wait for a channel that the core does not close.
-      const channel_status sent =
-          policy_.letters()->send(core_.ctx(), dead_letter<T>{stage_, std::move(item), reason});
+      const channel_status sent = policy_.letters()->send(core_.ctx(), dead_letter<T>{stage_, std::move(item), reason});
       if (sent == channel_status::ok) return true;
     } else if (policy_.decide(reason) == on_error::skip) {
       return true;
