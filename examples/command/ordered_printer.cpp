@@ -1,8 +1,12 @@
 #include "ordered_printer.hpp"
 
+#include <cerrno>
 #include <cstdio>
 #include <string>
 #include <utility>
+
+#include "complaint.hpp"
+#include "exit_status.hpp"
 
 namespace command {
 
@@ -55,6 +59,16 @@ void ordered_printer::complain(std::string_view lines) {
     progress_.clear();
     std::fwrite(lines.data(), 1, lines.size(), stderr);
   }
+}
+
+int ordered_printer::report_output_failure(std::string_view program) {
+  if (out_.error_number() == EPIPE) {
+    return exit_status::reader_gone;
+  }
+  std::string line;
+  append_complaint(line, program, "standard output", out_.error_number());
+  complain(line);
+  return exit_status::some_failed;
 }
 
 std::optional<spool::future<job_report>> ordered_printer::next_future(const spool::context& ctx) {

@@ -28,6 +28,8 @@ class ordered_printer {
   bool flush(const spool::context& ctx);
 
   void complain(std::string_view lines);
+  // Once the output has failed: says so, unless its reader just went away, and returns the exit status.
+  int report_output_failure(std::string_view program);
   bool complained() const noexcept { return complained_; }
 
  private:

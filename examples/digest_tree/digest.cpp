@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <optional>
@@ -15,7 +14,6 @@
 #include "command/line_output.hpp"
 #include "command/ordered_printer.hpp"
 #include "command/terminal_line.hpp"
-#include "escape.hpp"
 #include "hash_shop.hpp"
 #include "job_feed.hpp"
 #include "progress.hpp"
@@ -39,16 +37,6 @@ constexpr std::size_t most_finished_jobs = 1024;
 // With no file to name, xargs starts sha256sum without arguments, and that hashes its empty input.
 void append_nothing_found(line_output& out) {
   out.append("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  -\n");
-}
-
-int report_output_failure(ordered_printer& printing, int error_number) {
-  if (error_number == EPIPE) {
-    return exit_status::reader_gone;
-  }
-  std::string line;
-  append_complaint(line, "standard output", error_number);
-  printing.complain(line);
-  return exit_status::some_failed;
 }
 
 }  // namespace
@@ -92,7 +80,7 @@ int digest(command::tree_walk& walk, const options& chosen) {
     complete = printing.flush(terminated.ctx());
   }
   if (out.error_number() != 0) {
-    return report_output_failure(printing, out.error_number());
+    return printing.report_output_failure("digest_tree");
   }
   if (!complete) {
     static_cast<void>(out.write_pending());  // whole lines, if the reader takes them at once

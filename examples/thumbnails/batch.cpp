@@ -6,14 +6,12 @@
 #include <array>
 #include <chrono>
 #include <csignal>
-#include <cerrno>
 #include <cstdio>
 #include <optional>
 #include <spool/spool.hpp>
 #include <string>
 #include <utility>
 
-#include "command/complaint.hpp"
 #include "command/exit_status.hpp"
 #include "command/line_output.hpp"
 #include "command/ordered_printer.hpp"
@@ -39,10 +37,9 @@ double images_per_second(const tally& counts, steady_clock::duration elapsed) {
 
 std::string describe(const tally& counts, steady_clock::duration elapsed) {
   std::array<char, 160> line;
-  const int length =
-      std::snprintf(line.data(), line.size(), "%llu thumbnails, %llu failed, %.1f images/s, %llu in flight",
-                    count(counts.made), count(counts.failed), images_per_second(counts, elapsed),
-                    count(counts.in_flight));
+  const int length = std::snprintf(line.data(), line.size(),
+                                   "%llu thumbnails, %llu failed, %.1f images/s, %llu in flight", count(counts.made),
+                                   count(counts.failed), images_per_second(counts, elapsed), count(counts.in_flight));
   return {line.data(), std::min(static_cast<std::size_t>(length), line.size() - 1)};
 }
 
@@ -54,16 +51,6 @@ std::string summary(const tally& counts, steady_clock::duration elapsed) {
       count(counts.made), count(counts.failed), count(counts.bytes_in), count(counts.bytes_out),
       std::chrono::duration<double>(elapsed).count(), images_per_second(counts, elapsed));
   return {line.data(), std::min(static_cast<std::size_t>(length), line.size() - 1)};
-}
-
-int report_output_failure(command::ordered_printer& printing, int error_number) {
-  if (error_number == EPIPE) {
-    return exit_status::reader_gone;
-  }
-  std::string line;
-  command::append_complaint(line, "thumbnails", "standard output", error_number);
-  printing.complain(line);
-  return exit_status::some_failed;
 }
 
 }  // namespace
@@ -84,7 +71,8 @@ int make_thumbnails(command::tree_walk& walk, std::size_t root_bytes, const outp
 
   tally counts;
   const auto began = steady_clock::now();
-  spool::worker_pool processors({.name = "processors", .workers = chosen.workers, .queue_capacity = chosen.queue_images});
+  spool::worker_pool processors(
+      {.name = "processors", .workers = chosen.workers, .queue_capacity = chosen.queue_images});
   image_run images(processors, out_tree, chosen, counts);
   const std::size_t in_flight = processors.stats().workers + chosen.queue_images;
   spool::worker_pool carriers({.name = "carriers", .workers = in_flight, .queue_capacity = 0});
@@ -105,7 +93,7 @@ int make_thumbnails(command::tree_walk& walk, std::size_t root_bytes, const outp
     complete = printing.flush(terminated.ctx());
   }
   if (out.error_number() != 0) {
-    return report_output_failure(printing, out.error_number());
+    return printing.report_output_failure("thumbnails");
   }
   if (!complete) {
     static_cast<void>(out.write_pending());  // whole lines, if the reader takes them at once

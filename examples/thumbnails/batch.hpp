@@ -8,8 +8,8 @@
 
 namespace thumbnails {
 
-// Makes the thumbnails of the images that `walk` finds, lists them in its order, and returns the exit status. On a fiber
-// only.
+// Makes the thumbnails of the images that `walk` finds, lists them in its order, and returns the exit status.
+// On a fiber only.
 //
 //   walker --paths--> carriers: read --> processors: decode, scale, encode --> carriers: write
 //      \----futures--> order channel -----------------------------------------> printer

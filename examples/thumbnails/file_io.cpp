@@ -60,8 +60,8 @@ int size_of(const struct stat& info, std::size_t& bytes) {
   return 0;
 }
 
-// A new file next to `path`. Not by mkostemp: that makes files for their owner only, and a thumbnail is to be as public as
-// the umask says.
+// A new file next to `path`. Not by mkostemp: that makes files for their owner only, and a thumbnail is to be as
+// public as the umask says.
 int create_temporary(const std::string& path, std::string& temporary) {
   static std::atomic<unsigned long> next{0};
   const std::string start =

@@ -11,12 +11,7 @@ using command::tree_walk;
 
 image_feed::image_feed(tree_walk& walk, std::size_t root_bytes, const output_tree& out, spool::worker_pool& carriers,
                        image_run& images, command::order_channel order)
-    : walk_(walk),
-      root_bytes_(root_bytes),
-      out_(out),
-      carriers_(carriers),
-      images_(images),
-      order_(std::move(order)) {}
+    : walk_(walk), root_bytes_(root_bytes), out_(out), carriers_(carriers), images_(images), order_(std::move(order)) {}
 
 spool::error image_feed::run(const spool::context& ctx) {
   for (auto found = walk_.next(); found != tree_walk::step::end; found = walk_.next()) {
@@ -40,11 +35,9 @@ spool::error image_feed::run(const spool::context& ctx) {
 }
 
 spool::error image_feed::hand_over(const spool::context& ctx) {
-  return pass_on(ctx, carriers_.submit(ctx, [&images = images_, path = walk_.path(),
-                                             relative = walk_.path().substr(root_bytes_)](
-                                                const spool::context& job_ctx) {
-    return images.make(job_ctx, path, relative);
-  }));
+  return pass_on(
+      ctx, carriers_.submit(ctx, [&images = images_, path = walk_.path(), relative = walk_.path().substr(root_bytes_)](
+                                     const spool::context& job_ctx) { return images.make(job_ctx, path, relative); }));
 }
 
 // A message of the walk takes its place in the order as the report of an image does.

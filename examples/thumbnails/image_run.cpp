@@ -117,8 +117,7 @@ std::optional<thumbnail> image_run::shrink(const spool::context& ctx, const std:
     return std::nullopt;
   }
   std::string file;
-  const int failure =
-      spool::blocking([&] { return read_whole(path, bytes, file, [&] { return !ctx.done(); }); });
+  const int failure = spool::blocking([&] { return read_whole(path, bytes, file, [&] { return !ctx.done(); }); });
   if (failure == gave_up) {
     return std::nullopt;
   }

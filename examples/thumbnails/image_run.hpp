@@ -29,8 +29,8 @@ struct tally {
 //   read (blocking) --> processors: decode, scale, encode --> write (blocking)
 //
 // Memory is taken from two budgets, each in one piece per image and in this order: for the file as long as the fiber
-// holds it, and for a decoder that needs the whole image as long as it works. Whoever holds of the second holds a worker
-// and asks for nothing more, so nobody waits in a circle.
+// holds it, and for a decoder that needs the whole image as long as it works. Whoever holds a part of the second has a
+// worker and asks for nothing more, so nobody waits in a circle.
 class image_run {
  public:
   static constexpr std::size_t file_budget_bytes = 128 * 1024 * 1024;

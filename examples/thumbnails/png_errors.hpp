@@ -13,9 +13,7 @@ struct png_errors {
   std::jmp_buf jump;
   char message[128] = {};
 
-  void keep(std::string_view text) noexcept {
-    message[text.copy(message, sizeof message - 1)] = '\0';
-  }
+  void keep(std::string_view text) noexcept { message[text.copy(message, sizeof message - 1)] = '\0'; }
 };
 
 extern "C" {

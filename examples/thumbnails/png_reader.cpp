@@ -49,9 +49,7 @@ png_reader::png_reader(std::string_view bytes) : rest_(bytes) {
 
 png_reader::~png_reader() { ::png_destroy_read_struct(&decoder_, &info_, nullptr); }
 
-bool png_reader::interlaced() const noexcept {
-  return ::png_get_interlace_type(decoder_, info_) != PNG_INTERLACE_NONE;
-}
+bool png_reader::interlaced() const noexcept { return ::png_get_interlace_type(decoder_, info_) != PNG_INTERLACE_NONE; }
 
 // Four channels at most, however many there are.
 std::size_t png_reader::bytes_needed() const noexcept {

@@ -27,8 +27,8 @@ void flush_png(png_structp) {}
 class png_writer {
  public:
   png_writer() {
-    encoder_ = ::png_create_write_struct(PNG_LIBPNG_VER_STRING, &errors_, thumbnails_leave_png,
-                                         thumbnails_ignore_png_warning);
+    encoder_ =
+        ::png_create_write_struct(PNG_LIBPNG_VER_STRING, &errors_, thumbnails_leave_png, thumbnails_ignore_png_warning);
     info_ = encoder_ != nullptr ? ::png_create_info_struct(encoder_) : nullptr;
     if (info_ == nullptr) {
       ::png_destroy_write_struct(&encoder_, &info_);

@@ -25,8 +25,8 @@ struct thumbnail {
   std::string file;  // in the format of the original; empty: given up
 };
 
-// Decodes, scales and encodes; keeps a processor busy meanwhile. Memory: some rows, the thumbnail, and what it asked for.
-// Throws image_error.
+// Decodes, scales and encodes; keeps a processor busy meanwhile. Memory: some rows, the thumbnail, and what it asked
+// for. Throws image_error.
 thumbnail make_thumbnail(std::string_view file, std::uint32_t longest_side, work_policy& policy);
 
 }  // namespace thumbnails

@@ -35,8 +35,10 @@ quiet() { [ ! -s .err ] || fail "$1: unexpected message: $(head -c 300 .err)"; }
 
 # no_leftovers NAME OUT: no temporary file, and every thumbnail is whole
 no_leftovers() {
-  [ -z "$(find "$2" -name '.thumbnail-*')" ] || fail "$1: temporary files are left: $(find "$2" -name '.thumbnail-*' | head -n 3)"
-  find "$2" -type f -print0 | xargs -0r "$probe" show >.shown 2>.broken || fail "$1: a broken thumbnail: $(head -n 3 .broken)"
+  find "$2" -name '.thumbnail-*' >.leftovers
+  [ ! -s .leftovers ] || fail "$1: temporary files are left: $(head -n 3 .leftovers)"
+  find "$2" -type f -print0 | xargs -0r "$probe" show >.shown 2>.broken ||
+    fail "$1: a broken thumbnail: $(head -n 3 .broken)"
 }
 
 # looks FILE FORMAT WxH LEFT RIGHT TOLERANCE: the two halves have these colours, every pixel of them
@@ -98,7 +100,8 @@ test_pixels() {
   for workers in 1 2 4 8; do
     for queue in 1 7; do
       rm -rf again
-      expect 0 "$workers workers, queue $queue" "$binary" --workers "$workers" --queue "$queue" --size=128 --out=again in/
+      expect 0 "$workers workers, queue $queue" \
+        "$binary" --workers "$workers" --queue "$queue" --size=128 --out=again in/
       manifest "$workers workers, queue $queue"
       diff -r out again >/dev/null || fail "$workers workers, queue $queue: other thumbnails"
     done
@@ -114,7 +117,8 @@ test_pixels() {
 test_odd_names() {
   mkdir -p odd/$'new\nline' odd/$'\xff\xfe' odd/' '
   local name
-  for name in '-n.png' $'tab\t.png' $'new\nline/\r.png' 'back\slash.png' $'\xff\xfe/\x01\x80.png' ' / .png' '$(x).png' '*.png'; do
+  for name in '-n.png' $'tab\t.png' $'new\nline/\r.png' 'back\slash.png' $'\xff\xfe/\x01\x80.png' ' / .png' \
+    '$(x).png' '*.png'; do
     cp in/small.png odd/"$name"
   done
   expect 0 'odd names' "$binary" odd --out odd_out
@@ -123,7 +127,8 @@ test_odd_names() {
     $'\xff\xfe/\x01\x80.png' >.want
   echo '8 thumbnails, 0 failed' >>.want
   manifest 'odd names'
-  diff <(cd odd && find . -type f -print0 | sort -z | tr '\0' '|') <(cd odd_out && find . -type f -print0 | sort -z | tr '\0' '|') >&2 ||
+  files_of() { (cd "$1" && find . -type f -print0 | sort -z | tr '\0' '|'); }
+  [ "$(files_of odd)" = "$(files_of odd_out)" ] ||
     fail 'odd names: not the same paths'
   mv odd ./-odd
   expect 0 'a directory that looks like an option' "$binary" --out odd_out -- -odd
@@ -157,7 +162,8 @@ test_broken() {
   done
   mkdir -p taken/small.png
   expect 1 'a directory in the way' "$binary" in --out taken
-  grep -q '^thumbnails: in/small.png: cannot write taken/small.png: Is a directory$' .err || fail "in the way: $(cat .err)"
+  grep -q '^thumbnails: in/small.png: cannot write taken/small.png: Is a directory$' .err ||
+    fail "in the way: $(cat .err)"
   grep -q '^10 thumbnails, 1 failed, ' .out || fail "in the way: $(tail -n 1 .out)"
   no_leftovers 'a directory in the way' taken
 }
@@ -185,8 +191,8 @@ test_unreadable() {
 
 test_wrong_use() {
   local words
-  for words in '' 'in in' '--workers 0 in' '--size x in' '--size 4096 in' 'in --queue' '--queue -1 in' '--quick in' '-z in' \
-    'in --out in' 'in/sub --out in' 'in --out ./in/../in' 'in --out .'; do
+  for words in '' 'in in' '--workers 0 in' '--size x in' '--size 4096 in' 'in --queue' '--queue -1 in' '--quick in' \
+    '-z in' 'in --out in' 'in/sub --out in' 'in --out ./in/../in' 'in --out .'; do
     # shellcheck disable=SC2086
     expect 2 "options: $words" "$binary" $words
     grep -q '^usage: thumbnails DIR' .err || fail "options: $words: no usage"

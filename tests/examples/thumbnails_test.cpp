@@ -382,9 +382,9 @@ TEST(ThumbnailsMake, GivesUpWhenToldSo) {
 
 TEST(ThumbnailsMake, TruncatedImagesAreRefusedAtEveryLength) {
   const bitmap image = random_bitmap({33, 21}, 3);
-  for (const std::string& file : {encode_png(image), encode_jpeg(image, 80),
-                                  written_jpeg(JCS_RGB, {9, 99, 199}, {50, 50}, true),
-                                  written_png({PNG_COLOR_TYPE_RGB, 8, PNG_INTERLACE_ADAM7}, image.size, image.pixels)}) {
+  for (const std::string& file :
+       {encode_png(image), encode_jpeg(image, 80), written_jpeg(JCS_RGB, {9, 99, 199}, {50, 50}, true),
+        written_png({PNG_COLOR_TYPE_RGB, 8, PNG_INTERLACE_ADAM7}, image.size, image.pixels)}) {
     ASSERT_EQ(why_not(file), "");
     for (std::size_t bytes = 0; bytes < file.size(); ++bytes) {
       ASSERT_NE(why_not(file.substr(0, bytes)), "") << bytes << " of " << file.size();
