@@ -32,6 +32,11 @@ int taken(rate_limiter& l) {
 class RateLimiter : public spool_test::WithWorkers {};
 SPOOL_INSTANTIATE_WORKERS(RateLimiter);
 
+// Under a clock that stands still, waits still end by real time: far enough away for the slowest machine. A power of
+// two, for exact arithmetic.
+constexpr auto unit = 1024s;
+constexpr double per_unit = 1.0 / 1024;
+
 /// Lets a test wait until acquire has made its reservation, which delay() shows.
 void await_delay(const rate_limiter& l, nanoseconds d) {
   spool_test::wait_until([&] { return l.delay() >= d; });
@@ -198,12 +203,12 @@ TEST(RateLimiterOrder, ServesInTheOrderOfArrivalWhateverTheNumber) {
 TEST_P(RateLimiter, TryAcquireDoesNotPassThoseWhoWait) {
   run([] {
     manual_clock clock;
-    rate_limiter l({.per_second = 1, .burst = 10, .now = clock});
+    rate_limiter l({.per_second = per_unit, .burst = 10, .now = clock});
     EXPECT_TRUE(l.try_acquire(10));
     const cancel_scope scope = with_cancel(context::background());
     auto waiter = async([&] { return l.acquire(scope.ctx(), 10); });
-    await_delay(l, 11s);
-    clock.advance(9s);
+    await_delay(l, 11 * unit);
+    clock.advance(9 * unit);
     EXPECT_FALSE(l.try_acquire()) << "nine tokens are there, but they are spoken for";
     scope.cancel();
     EXPECT_EQ(waiter.get(), errc::canceled);
@@ -213,86 +218,86 @@ TEST_P(RateLimiter, TryAcquireDoesNotPassThoseWhoWait) {
 
 TEST_P(RateLimiter, CancelledWaitsGiveEverythingBackFromTheEnd) {
   run([] {
-    rate_limiter l({.per_second = 1, .burst = 10, .now = manual_clock()});
+    rate_limiter l({.per_second = per_unit, .burst = 10, .now = manual_clock()});
     EXPECT_TRUE(l.try_acquire(10));
     const cancel_scope first = with_cancel(context::background());
     const cancel_scope second = with_cancel(context::background());
     auto a = async([&] { return l.acquire(first.ctx(), 5); });
-    await_delay(l, 6s);
+    await_delay(l, 6 * unit);
     auto b = async([&] { return l.acquire(second.ctx(), 4); });
-    await_delay(l, 10s);
-    EXPECT_EQ(l.delay(), 10s);
+    await_delay(l, 10 * unit);
+    EXPECT_EQ(l.delay(), 10 * unit);
     second.cancel();
     EXPECT_EQ(b.get(), errc::canceled);
-    EXPECT_EQ(l.delay(), 6s);
+    EXPECT_EQ(l.delay(), 6 * unit);
     first.cancel();
     EXPECT_EQ(a.get(), errc::canceled);
-    EXPECT_EQ(l.delay(), 1s);
+    EXPECT_EQ(l.delay(), unit);
   });
 }
 
 TEST_P(RateLimiter, AWaitCancelledInTheMiddleLeavesItsTokensToThoseWhoComeLater) {
   run([] {
-    rate_limiter l({.per_second = 1, .burst = 10, .now = manual_clock()});
+    rate_limiter l({.per_second = per_unit, .burst = 10, .now = manual_clock()});
     EXPECT_TRUE(l.try_acquire(10));
     const cancel_scope first = with_cancel(context::background());
     const cancel_scope second = with_cancel(context::background());
     auto a = async([&] { return l.acquire(first.ctx(), 5); });
-    await_delay(l, 6s);
+    await_delay(l, 6 * unit);
     auto b = async([&] { return l.acquire(second.ctx(), 4); });  // after 9 s
-    await_delay(l, 10s);
+    await_delay(l, 10 * unit);
     first.cancel();
     EXPECT_EQ(a.get(), errc::canceled);
-    EXPECT_EQ(l.delay(5), 9s) << "five are free then; but no sooner than b, who came first";
-    EXPECT_EQ(l.delay(6), 10s);
+    EXPECT_EQ(l.delay(5), 9 * unit) << "five are free then; but no sooner than b, who came first";
+    EXPECT_EQ(l.delay(6), 10 * unit);
     second.cancel();
     EXPECT_EQ(b.get(), errc::canceled);
-    EXPECT_EQ(l.delay(5), 5s) << "as if nobody had asked";
+    EXPECT_EQ(l.delay(5), 5 * unit) << "as if nobody had asked";
   });
 }
 
 TEST_P(RateLimiter, WhatIsGivenBackNeverExceedsTheBurst) {
   run([] {
-    rate_limiter l({.per_second = 1, .burst = 1, .now = manual_clock()});
+    rate_limiter l({.per_second = per_unit, .burst = 1, .now = manual_clock()});
     EXPECT_TRUE(l.try_acquire());
     const cancel_scope first = with_cancel(context::background());
     const cancel_scope rest = with_cancel(context::background());
     auto a = async([&] { return l.acquire(first.ctx()); });  // after 1 s
-    await_delay(l, 2s);
+    await_delay(l, 2 * unit);
     auto b = async([&] { return l.acquire(rest.ctx()); });  // after 2 s
-    await_delay(l, 3s);
+    await_delay(l, 3 * unit);
     auto c = async([&] { return l.acquire(rest.ctx()); });  // after 3 s
-    await_delay(l, 4s);
+    await_delay(l, 4 * unit);
     first.cancel();
     EXPECT_EQ(a.get(), errc::canceled);
-    EXPECT_EQ(l.delay(), 4s) << "the token of the first second has nowhere to be kept when b's comes in";
+    EXPECT_EQ(l.delay(), 4 * unit) << "the token of the first second has nowhere to be kept when b's comes in";
     rest.cancel();
     EXPECT_EQ(b.get(), errc::canceled);
     EXPECT_EQ(c.get(), errc::canceled);
-    EXPECT_EQ(l.delay(), 1s);
+    EXPECT_EQ(l.delay(), unit);
   });
 }
 
 TEST_P(RateLimiter, AWaitWhoseMomentHasComeIsServedEvenIfItIsCancelledThen) {
   run([] {
     manual_clock clock;
-    rate_limiter l({.per_second = 1, .burst = 2, .now = clock});
+    rate_limiter l({.per_second = per_unit, .burst = 2, .now = clock});
     EXPECT_TRUE(l.try_acquire(2));
     const cancel_scope scope = with_cancel(context::background());
     auto waiter = async([&] { return l.acquire(scope.ctx(), 2); });
-    await_delay(l, 3s);
-    clock.advance(2s);
+    await_delay(l, 3 * unit);
+    clock.advance(2 * unit);
     EXPECT_FALSE(l.try_acquire()) << "they went to the wait, which has not woken up";
     scope.cancel();
     EXPECT_FALSE(waiter.get());
-    clock.advance(1s);
+    clock.advance(unit);
     EXPECT_EQ(taken(l), 1);
   });
 }
 
 TEST_P(RateLimiter, CancellingManyAtOnceLeavesTheBucketAsItWas) {
   run([] {
-    rate_limiter l({.per_second = 1, .burst = 4, .now = manual_clock()});
+    rate_limiter l({.per_second = per_unit, .burst = 4, .now = manual_clock()});
     EXPECT_TRUE(l.try_acquire(4));
     const cancel_scope scope = with_cancel(context::background());
     std::atomic<int> cancelled = 0;
@@ -300,11 +305,11 @@ TEST_P(RateLimiter, CancellingManyAtOnceLeavesTheBucketAsItWas) {
     for (int i = 0; i < 1000; ++i) {
       all.go([&, i] { cancelled += l.acquire(scope.ctx(), 1 + i % 4) == errc::canceled; });
     }
-    await_delay(l, 2501s);
+    await_delay(l, 2501 * unit);
     scope.cancel();
     all.wait();
     EXPECT_EQ(cancelled, 1000);
-    EXPECT_EQ(l.delay(), 1s);
+    EXPECT_EQ(l.delay(), unit);
   });
 }
 
