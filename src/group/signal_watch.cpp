@@ -2,38 +2,35 @@
 
 #include <spool/runtime/detail/task.hpp>
 
-#include <poll.h>
 #include <pthread.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
+#include <semaphore.h>
 
 #include <atomic>
 #include <cctype>
 #include <cerrno>
-#include <cstdint>
 #include <cstring>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 #include <utility>
 
 namespace spool::detail {
 namespace {
 
-// What the handler touches. seq_cst on the flags: the handler sets one, then writes; the thread reads, then takes them.
-std::atomic<int> event_fd{-1};
+// What the handler touches. seq_cst on the flags: the handler sets one, then posts; the thread waits, then takes them.
+sem_t bell;
 std::array<std::atomic<bool>, 65> pending{};
 
 void ring() noexcept {
-  const std::uint64_t one = 1;
-  // Full means that the thread has more than enough to read.
-  [[maybe_unused]] const ssize_t written = ::write(event_fd.load(), &one, sizeof one);
+  ::sem_post(&bell);  // fails only when the thread has two thousand million rings before it
 }
 
+// Of what a handler may post to, a semaphore, as ThreadSanitizer runs handlers at once in sem_wait only: in poll or read
+// it may put off for ever the one that would end them.
 void wait_for_ring() noexcept {
-  pollfd readable{event_fd.load(), POLLIN, 0};
-  std::uint64_t rings = 0;
-  while (::read(readable.fd, &rings, sizeof rings) < 0) ::poll(&readable, 1, -1);
+  while (::sem_wait(&bell) != 0) {
+  }
+  while (::sem_trywait(&bell) == 0) {
+  }
 }
 
 void handle(int signal) noexcept {
@@ -53,8 +50,11 @@ error signal_error(int signal) {
 }
 
 signal_watch& signal_watch::instance() {
-  // Never destroyed: handlers and the thread may outlive main's statics.
-  static auto* watch = new signal_watch;
+  // Never destroyed, nor is the bell: handlers and the thread may outlive main's statics.
+  static auto* watch = [] {
+    ::sem_init(&bell, 0, 0);
+    return new signal_watch;
+  }();
   return *watch;
 }
 
@@ -124,11 +124,6 @@ void signal_watch::remove(signal_listener& listener) noexcept {
 }
 
 void signal_watch::start_thread() {
-  if (event_fd.load() < 0) {
-    const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (fd < 0) throw std::system_error(errno, std::generic_category(), "spool: an eventfd for signals");
-    event_fd.store(fd);
-  }
   if (running_) return;
   if (thread_.joinable()) thread_.join();
   // Born with all signals blocked; it opens itself to those that are watched.
