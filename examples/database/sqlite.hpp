@@ -18,8 +18,8 @@ namespace db {
 
 /// A connection to an SQLite database. Its calls block the thread, on the disk and on other connections' locks, so a
 /// fiber makes them in `spool::blocking([&] { ... })`: a whole transaction in one call, since nothing in there may wait
-/// for a fiber. A connection with its statements and transactions is used by one thread at a time; which one may change, so a
-/// spool::mutex or a resource_pool may guard it. Errors are values with a code of sqlite_category().
+/// for a fiber. A connection with its statements and transactions is used by one thread at a time; which one may
+/// change, so a spool::mutex or a resource_pool may guard it. Errors are values with a code of sqlite_category().
 class sqlite {
  public:
   class statement;
@@ -29,7 +29,8 @@ class sqlite {
   [[nodiscard]] static spool::result<sqlite> open(const std::string& path);
 
   /// What is committed is on the disk when commit returns, and survives a crash of the process or the machine: a
-  /// write-ahead log (readers and the writer do not hold each other up), synced at every commit. A database in memory: an error.
+  /// write-ahead log (readers and the writer do not hold each other up), synced at every commit. A database in memory:
+  /// an error.
   [[nodiscard]] spool::error durable();
 
   /// Runs any number of statements; rows are dropped.
