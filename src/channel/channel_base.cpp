@@ -23,6 +23,10 @@ channel_status status_of(waiter::outcome how, const wait_bounds& bounds) {
 
 }  // namespace
 
+void* allocate_channel(std::size_t bytes, std::align_val_t alignment) {
+  return ::operator new(bytes, alignment);
+}
+
 alignas(channel_base) std::byte nil_channel_mark[sizeof(channel_base)];
 
 channel_status channel_base::wait_locked(channel_section& section, channel_side side, void* slot, bool assigns,

@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <new>
 
 namespace spool::detail {
 
@@ -243,6 +244,8 @@ class channel_handle {
 channel_status done_status(const context& ctx);
 /// Waits on a nil channel: until the bounds end it, if they do.
 channel_status wait_on_nil(channel_side side, const wait_bounds& bounds);
+/// operator new, out of sight: a compiler that knew the size would warn of a rendezvous channel's unused ring.
+void* allocate_channel(std::size_t bytes, std::align_val_t alignment);
 [[noreturn]] void throw_close_of_nil();
 [[noreturn]] void throw_bad_capacity(std::size_t capacity);
 

@@ -22,7 +22,7 @@ class channel_core final : public channel_base {
   static channel_core* make(std::size_t capacity) {
     constexpr std::size_t room = std::numeric_limits<std::ptrdiff_t>::max() / sizeof(T) - ring_offset() / sizeof(T) - 1;
     if (capacity > std::numeric_limits<std::uint32_t>::max() || capacity > room) throw_bad_capacity(capacity);
-    void* memory = ::operator new(ring_offset() + capacity * sizeof(T), alignment());
+    void* memory = allocate_channel(ring_offset() + capacity * sizeof(T), alignment());
     return ::new (memory) channel_core(static_cast<std::uint32_t>(capacity));
   }
 
