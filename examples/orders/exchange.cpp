@@ -24,6 +24,17 @@ std::string name_of(const tcp::socket& socket) {
   return ec ? "a client" : peer.address().to_string() + ":" + std::to_string(peer.port());
 }
 
+void complain(const std::string& peer, session::ending how) {
+  if (how != session::ending::malformed && how != session::ending::slow) return;
+  const char* const why = how == session::ending::slow ? "does not read its answers" : "malformed message";
+  std::fprintf(stderr, "orders: %s: %s: disconnected\n", peer.c_str(), why);
+}
+
+// Lets the client's writer have what has gathered.
+void show(client& to) {
+  if (!to.out.commit()) to.disconnect();
+}
+
 }  // namespace
 
 exchange::exchange(exchange_options chosen)
@@ -42,7 +53,6 @@ exchange_report exchange::run(const spool::context& ctx) {
   drain();
   requests_.close();  // each stage ends when it has emptied its channel, and closes the next
   stages.wait();
-  report_.malformed = malformed_;
   report_.engine = engine_.totals();
   return report_;
 }
@@ -73,11 +83,11 @@ void exchange::serve(tcp::socket socket) {
       live_.push_back(&served);
       if (stopping_) served.stop_taking();
     }
-    if (!served.run()) {
-      malformed_.fetch_add(1, std::memory_order_relaxed);
-      std::fprintf(stderr, "orders: %s: malformed message: disconnected\n", peer.c_str());
-    }
+    const session::ending how = served.run();
+    complain(peer, how);
     const std::lock_guard lock(mutex_);
+    report_.malformed += how == session::ending::malformed ? 1 : 0;
+    report_.slow += how == session::ending::slow ? 1 : 0;
     std::erase(live_, &served);
   }
   room_.release();
@@ -99,7 +109,7 @@ void exchange::publish() {
     spool::channel_status more = spool::channel_status::ok;
     for (std::size_t n = 0; more == spool::channel_status::ok; ++n) {
       if (next->last) {
-        commit(*next->to);
+        show(*next->to);
         std::erase(touched, next->to);
         next->to->out.finish();
       } else if (next->to->out.add(next->body)) {
@@ -108,16 +118,9 @@ void exchange::publish() {
       if (n == most_in_a_commit) break;
       more = answers_.try_recv(*next);
     }
-    for (client* const one : touched) commit(*one);
+    for (client* const one : touched) show(*one);
     touched.clear();
   }
-}
-
-void exchange::commit(client& to) {
-  if (to.out.commit()) return;
-  ++report_.slow;
-  std::fprintf(stderr, "orders: %s: does not read its answers: disconnected\n", to.name.c_str());
-  to.disconnect();
 }
 
 void exchange::drain() {

@@ -5,7 +5,6 @@
 //     write  <------------------------- one outbox per connection ---------/
 #pragma once
 
-#include <atomic>
 #include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 #include <cstddef>
@@ -53,7 +52,6 @@ class exchange {
   void serve(boost::asio::ip::tcp::socket socket);
   void match();
   void publish();
-  void commit(client& to);
   void drain();
 
   const exchange_options options_;
@@ -67,8 +65,7 @@ class exchange {
   std::vector<session*> live_;  // guarded by mutex_, as is:
   bool stopping_ = false;
   matching_engine engine_;  // the matching stage's own
-  std::atomic<std::uint64_t> malformed_{0};
-  exchange_report report_;
+  exchange_report report_;  // what the sessions add to it is guarded by mutex_
 };
 
 }  // namespace orders

@@ -29,6 +29,7 @@ bool outbox::commit() {
   }
   gathering_.clear();
   if (first) changed_.notify_one();
+  if (!fits) room_.notify_one();
   return fits;
 }
 
@@ -36,6 +37,7 @@ void outbox::finish() {
   const std::lock_guard lock(mutex_);
   finished_ = true;
   changed_.notify_one();  // before the unlock: after it the outbox may be gone
+  room_.notify_one();
 }
 
 bool outbox::take(std::vector<std::byte>& into) {
@@ -43,6 +45,7 @@ bool outbox::take(std::vector<std::byte>& into) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return !waiting_.empty() || finished_; });
   into.swap(waiting_);
+  room_.notify_one();
   return !into.empty();
 }
 
@@ -50,6 +53,13 @@ void outbox::abandon() {
   const std::lock_guard lock(mutex_);
   abandoned_ = true;
   waiting_.clear();
+  room_.notify_one();
+}
+
+bool outbox::wait_for_room(std::chrono::milliseconds patience) {
+  std::unique_lock lock(mutex_);
+  return room_.wait_for(lock, patience,
+                        [this] { return abandoned_ || finished_ || waiting_.size() < most_bytes_ / 2; });
 }
 
 }  // namespace orders

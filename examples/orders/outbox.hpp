@@ -2,6 +2,7 @@
 // writes them to the socket, which may.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <spool/spool.hpp>
 #include <vector>
@@ -27,11 +28,16 @@ class outbox {
   // The answers cannot be written: drop them, these and all that follow.
   void abandon();
 
+  // The decoder's side: backpressure for who sends faster than it reads. Waits until less than half of most_bytes waits to be
+  // written, or nothing can be. False: that took longer than `patience`.
+  [[nodiscard]] bool wait_for_room(std::chrono::milliseconds patience);
+
  private:
   const std::size_t most_bytes_;
   std::vector<std::byte> gathering_;  // the publisher's own
   spool::mutex mutex_;
   spool::condition_variable changed_;  // for the writer, of the three below
+  spool::condition_variable room_;     // for the decoder, of the same
   std::vector<std::byte> waiting_;
   bool finished_ = false;
   bool abandoned_ = false;

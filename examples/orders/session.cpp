@@ -20,6 +20,9 @@ constexpr std::size_t read_bytes = 16 * 1024;
 // How long a client that has got its last answer may take to close its end.
 constexpr auto farewell = 1s;
 
+// How long a client whose outbox is half full may take to read something.
+constexpr auto patience = 5s;
+
 }  // namespace
 
 session::session(asio::ip::tcp::socket socket, std::string peer, std::size_t most_outbox_bytes,
@@ -27,19 +30,19 @@ session::session(asio::ip::tcp::socket socket, std::string peer, std::size_t mos
     : connection_(spool::with_cancel(ctx)),
       stream_(std::move(socket)),
       requests_(std::move(requests)),
-      client_(std::move(peer), most_outbox_bytes, [this] { connection_.cancel(); }) {
+      client_(std::move(peer), most_outbox_bytes, [this] { give_up(); }) {
   stream_.set_context(connection_.ctx());
   reading_.add();
 }
 
-bool session::run() {
+session::ending session::run() {
   spool::wait_group writer;
   writer.go([this] { write_answers(); });
   read_requests();
   stop_taking(ending::closed);
   reading_.done();
   writer.wait();
-  return ended_ != ending::malformed;
+  return slow_ ? ending::slow : ended_;
 }
 
 // Goes on after the last request that is taken, with what comes thrown away: closing a socket while there is something unread
@@ -51,12 +54,18 @@ void session::read_requests() {
     error_code ec;
     held += stream_.read_some(asio::buffer(buffer.data() + held, buffer.size() - held), ec);
     if (ec) return;
+    if (!client_.out.wait_for_room(patience)) give_up();
     bool bad = false;
     const std::size_t used = decode_frames({buffer.data(), held}, bad);
     if (bad) stop_taking(ending::malformed);
     held -= used;
     std::memmove(buffer.data(), buffer.data() + used, held);
   }
+}
+
+void session::give_up() {
+  slow_ = true;
+  connection_.cancel();
 }
 
 void session::stop_taking(ending why) {
