@@ -6,8 +6,8 @@
 
 namespace http {
 
-/// More than one at a time, or a larger one, comes from the heap. Asio frees an operation before it calls its handler, so
-/// the handler may start the next one here.
+/// More than one at a time, or a larger one, comes from the heap. Asio frees an operation before it calls its handler,
+/// so the handler may start the next one here.
 class operation_memory {
  public:
   template <class T>

@@ -58,7 +58,10 @@ boost::system::error_code accept_until(server_core& core, const std::shared_ptr<
 }  // namespace
 
 server_core::server_core(server_options chosen, handler h)
-    : options(std::move(chosen)), handle(std::move(h)), runtime(own_runtime()), acceptor(spool::io_context()),
+    : options(std::move(chosen)),
+      handle(std::move(h)),
+      runtime(own_runtime()),
+      acceptor(spool::io_context()),
       places(static_cast<std::ptrdiff_t>(options.max_connections)) {
   const asio::ip::tcp::endpoint endpoint(asio::ip::make_address(options.address), options.port);
   acceptor.open(endpoint.protocol());
@@ -98,9 +101,7 @@ server::~server() {
   core_->open.wait();
 }
 
-std::uint16_t server::port() const noexcept {
-  return core_->port;
-}
+std::uint16_t server::port() const noexcept { return core_->port; }
 
 spool::error server::serve(const spool::context& ctx) {
   spool::wait_group helpers;
@@ -112,6 +113,9 @@ spool::error server::serve(const spool::context& ctx) {
     while (!spool::this_fiber::sleep_for(serving.ctx(), interval)) core_->end_idle(steady_clock::now() - limit);
   });
   const boost::system::error_code failure = accept_until(*core_, core_, ctx);
+  const spool::error ended = failure           ? spool::error(std::error_code(failure))
+                             : core_->stopping ? spool::error()
+                                               : ctx.err();
   prevent_stop();
   boost::system::error_code ignored;
   core_->acceptor.close(ignored);
@@ -119,7 +123,7 @@ spool::error server::serve(const spool::context& ctx) {
   core_->open.wait();
   serving.cancel();
   helpers.wait();
-  return failure ? spool::error(std::error_code(failure)) : ctx.err();
+  return ended;
 }
 
 void server::stop_accepting() {
@@ -129,12 +133,8 @@ void server::stop_accepting() {
   core_->end_idle(steady_clock::time_point::max());
 }
 
-spool::error server::drain(const spool::context& ctx) {
-  return core_->open.wait(ctx);
-}
+spool::error server::drain(const spool::context& ctx) { return core_->open.wait(ctx); }
 
-std::size_t server::connections() const noexcept {
-  return core_->count.load(std::memory_order_relaxed);
-}
+std::size_t server::connections() const noexcept { return core_->count.load(std::memory_order_relaxed); }
 
 }  // namespace http

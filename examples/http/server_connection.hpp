@@ -62,8 +62,8 @@ class server_connection : public std::enable_shared_from_this<server_connection>
 
   std::atomic<phase> phase_{phase::serving};
   std::atomic<std::chrono::steady_clock::time_point> resting_since_{};
-  bool reading_ahead_ = false;              // the rest is the serving fiber's, and arrived()'s before it sets phase_
-  bool old_client_ = false;                 // HTTP/1.0
+  bool reading_ahead_ = false;  // the rest is the serving fiber's, and arrived()'s before it sets phase_
+  bool old_client_ = false;     // HTTP/1.0
   std::size_t arrived_bytes_ = 0;
   boost::system::error_code arrived_with_;
 

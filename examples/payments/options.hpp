@@ -1,0 +1,26 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace payments {
+
+struct options {
+  std::uint16_t port = 8080;  // 0: any free one
+  std::size_t workers = 64;
+  std::size_t queue = 1000;
+  std::string database = "payments.db";
+  std::chrono::milliseconds request_timeout{10'000};
+  std::chrono::seconds drain_for{10};
+};
+
+enum class parse_result { run, help, bad };
+
+// `bad` puts the reason into `complaint`.
+parse_result parse(int argc, char** argv, options& into, std::string& complaint);
+
+const char* usage() noexcept;
+
+}  // namespace payments
