@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # A PostgreSQL server of a test's own, on a free loopback port, with its data below a temporary folder. Sourced:
-#   postgres_start DIR     installs the server if need be and starts it; DIR is made, and must be reachable for everybody.
+#   postgres_start DIR     installs the server if need be and starts it; DIR is made and must be reachable for all.
 #                          Exports POSTGRES_URL, POSTGRES_DIR (DIR) and POSTGRES_CONTROL (this file).
 #   postgres_crash [DIR]   kill -9 to all its processes
 #   postgres_restart [DIR] starts it again, on the same port, and waits until it has recovered
 #   postgres_kill [DIR]    the two above
 #   postgres_stop [DIR]    stops it and removes DIR
-# or run from anywhere, for a server that another process has started: bash "$POSTGRES_CONTROL" crash|restart|kill|stop DIR.
-# Where no server can be had the test ends with status 77, which CTest counts as skipped; with SPOOL_REQUIRE_INTEGRATION=1
-# set, with status 1. What is committed is on the disk (fsync), as in production.
+# For a server that another process has started: bash "$POSTGRES_CONTROL" crash|restart|kill|stop DIR.
+# Where no server can be had the test ends with status 77, which CTest counts as skipped; if SPOOL_REQUIRE_INTEGRATION
+# is 1, with status 1. What is committed is on the disk (fsync), as in production.
 # shellcheck shell=bash
 
 postgres_control=$(readlink -f -- "${BASH_SOURCE[0]}")
