@@ -1,8 +1,8 @@
 // One connection as the stages know it, and what they tell each other about it.
 //
-// The channels carry plain pointers to it: `gone` is the last thing that the decoder says about a client, `last` the last
-// thing that the matching stage says, and each stage forgets the client with it. The session, which owns the client, lives
-// until the publisher has seen `last`.
+// The channels carry plain pointers to it: `gone` is the last thing that the decoder says about a client, `last` the
+// last thing that the matching stage says, and each stage forgets the client with it. The session, which owns the
+// client, lives until the publisher has seen `last`.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>

@@ -44,7 +44,8 @@ class exchange {
 
   std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
 
-  // Serves until ctx is done; then takes no connections and no requests any more, answers those it has taken, and returns.
+  // Serves until ctx is done; then takes no connections and no requests any more, answers those it has taken, and
+  // returns.
   exchange_report run(const spool::context& ctx);
 
  private:

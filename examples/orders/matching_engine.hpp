@@ -39,8 +39,8 @@ class matching_engine {
 
   explicit matching_engine(std::size_t symbols);
 
-  // Appends the answers: to the client, and to those whose resting orders it met. A client that is gone has its open orders
-  // cancelled.
+  // Appends the answers: to the client, and to those whose resting orders it met. A client that is gone has its open
+  // orders cancelled.
   void handle(const client_request& request, std::vector<client_answer>& answers);
 
   engine_totals totals() const;

@@ -40,8 +40,8 @@ class order_book {
   order_book& operator=(const order_book&) = delete;
 
   // Matches `incoming` as far as the other side crosses its price, appends the trades in their order, and lets the rest
-  // join the book, behind the orders of its price: the handle by which it can be cancelled until a trade leaves nothing of
-  // it. `none`: nothing was left. Of `incoming.remaining` the part that rests stays.
+  // join the book, behind the orders of its price: the handle by which it can be cancelled until a trade leaves
+  // nothing of it. `none`: nothing was left. Of `incoming.remaining` the part that rests stays.
   handle submit(order& incoming, std::vector<trade>& trades);
 
   // Takes an order out of the book; what was left of it. The handle must be that of an order in the book.

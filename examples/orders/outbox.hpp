@@ -28,8 +28,8 @@ class outbox {
   // The answers cannot be written: drop them, these and all that follow.
   void abandon();
 
-  // The decoder's side: backpressure for who sends faster than it reads. Waits until less than half of most_bytes waits to be
-  // written, or nothing can be. False: that took longer than `patience`.
+  // The decoder's side: backpressure for who sends faster than it reads. Waits until less than half of most_bytes
+  // waits to be written, or nothing can be. False: that took longer than `patience`.
   [[nodiscard]] bool wait_for_room(std::chrono::milliseconds patience);
 
  private:

@@ -45,8 +45,8 @@ session::ending session::run() {
   return slow_ ? ending::slow : ended_;
 }
 
-// Goes on after the last request that is taken, with what comes thrown away: closing a socket while there is something unread
-// in it makes the kernel take back what was written to it last.
+// Goes on after the last request that is taken, with what comes thrown away: closing a socket while there is
+// something unread in it makes the kernel take back what was written to it last.
 void session::read_requests() {
   std::array<std::byte, read_bytes> buffer;
   std::size_t held = 0;

@@ -22,8 +22,8 @@ class session {
 
   enum class ending { none, closed, malformed, stopped, slow };
 
-  // Serves the connection until the client has closed it, has sent nonsense, or was given up because it does not read, and
-  // all that it is owed is written. What it was that ended it.
+  // Serves the connection until the client has closed it, has sent nonsense, or was given up because it does not
+  // read, and all that it is owed is written. What it was that ended it.
   ending run();
 
   // Takes no more requests; what the client is owed is still written. From any fiber, while run() runs.

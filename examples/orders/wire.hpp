@@ -1,5 +1,6 @@
-// The messages on the wire; README.md has the table. A frame is a length (16 bits, of what follows), a kind, and the fields
-// of that kind, packed, integers little-endian. Each kind has one length, so a frame is right or wrong at its third byte.
+// The messages on the wire; README.md has the table. A frame is a length (16 bits, of what follows), a kind, and the
+// fields of that kind, packed, integers little-endian. Each kind has one length, so a frame is right or wrong at its
+// third byte.
 #pragma once
 
 #include <cstddef>

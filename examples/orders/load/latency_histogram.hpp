@@ -7,8 +7,8 @@
 
 namespace orders {
 
-// Counts times in nanoseconds in buckets whose width is at most 1/32 of their value, whatever the value: a fixed 15 KiB for
-// any number of samples. Histograms of several connections add up.
+// Counts times in nanoseconds in buckets whose width is at most 1/32 of their value, whatever the value: a fixed 15
+// KiB for any number of samples. Histograms of several connections add up.
 class latency_histogram {
  public:
   void add(std::uint64_t nanoseconds) noexcept {

@@ -1,4 +1,5 @@
-// One connection of the load generator: sends its share of a schedule that does not ask how the exchange keeps up, and listens.
+// One connection of the load generator: sends its share of a schedule that does not ask how the exchange keeps up,
+// and listens.
 #pragma once
 
 #include <chrono>

@@ -25,8 +25,8 @@ struct load_report {
   double held_per_second = 0;  // orders answered, up to the last answer
 };
 
-// Offers orders at a fixed rate, whether they are answered or not (open loop), and waits for all answers. `ctx` done: sends
-// no more. Nobody listens: boost::system::system_error.
+// Offers orders at a fixed rate, whether they are answered or not (open loop), and waits for all answers. `ctx` done:
+// sends no more. Nobody listens: boost::system::system_error.
 load_report offer_load(const spool::context& ctx, const std::string& host, const std::string& port,
                        const load_options& chosen);
 

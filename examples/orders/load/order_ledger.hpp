@@ -1,5 +1,5 @@
-// What a client believes about its orders, from the answers alone: each answered exactly once, each unit of quantity filled
-// or cancelled exactly once.
+// What a client believes about its orders, from the answers alone: each answered exactly once, each unit of quantity
+// filled or cancelled exactly once.
 #pragma once
 
 #include <atomic>
