@@ -278,6 +278,21 @@ TEST_P(Postgres, ASecondCallMeanwhileIsMisuse) {
   });
 }
 
+TEST_P(Postgres, AConnectionThatTheServerEndsIsBroken) {
+  run([] {
+    const char* suicide = "select pg_terminate_backend(pg_backend_pid())";
+    postgres asked = connected();
+    EXPECT_EQ(db::sqlstate(asked.query(forever, suicide).error()), "57P01");
+    postgres scripted = connected();
+    EXPECT_EQ(scripted.exec(forever, suicide), failure::connection_lost);
+    for (postgres* connection : {&asked, &scripted}) {
+      EXPECT_FALSE(connection->reusable());
+      EXPECT_FALSE(connection->alive());
+      EXPECT_EQ(db::sqlstate(connection->query(forever, "select 1").error()), "08003") << "it was tried";
+    }
+  });
+}
+
 TEST_P(Postgres, ConnectingFailsWithAReason) {
   run([] {
     const auto none = postgres::connect(forever, "postgresql://postgres@127.0.0.1:1/postgres");
