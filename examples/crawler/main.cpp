@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <boost/system/system_error.hpp>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -82,10 +83,12 @@ int start(int argc, char** argv) {
   spool::runtime runtime({.name = "crawler"});
   try {
     return runtime.run([&] { return run(chosen); });
-  } catch (const std::system_error& failure) {  // no such directory, or the port is taken
+  } catch (const std::system_error& failure) {  // no such directory
     std::fprintf(stderr, "crawler: %s\n", failure.what());
-    return exit_status::bad_usage;
+  } catch (const boost::system::system_error& failure) {
+    std::fprintf(stderr, "crawler: port %u: %s\n", unsigned{chosen.port}, failure.code().message().c_str());
   }
+  return exit_status::bad_usage;
 }
 
 }  // namespace
