@@ -39,7 +39,7 @@ struct exchange_report {
 
 class exchange {
  public:
-  // Listens on loopback; on a fiber. A port that is taken: std::system_error.
+  // Listens on loopback; on a fiber. A port that is taken: boost::system::system_error.
   explicit exchange(exchange_options chosen);
 
   std::uint16_t port() const { return acceptor_.local_endpoint().port(); }

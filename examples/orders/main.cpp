@@ -1,6 +1,7 @@
 // Scenario: orders come in over TCP, meet in an order book, and what becomes of them goes back to who sent them, in
 // microseconds: three stages over channels. With its own load generator, which offers orders at a fixed rate.
 
+#include <boost/system/system_error.hpp>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -74,10 +75,12 @@ int run_both(const options& chosen) {
   const auto stop = spool::notify_context(spool::context::background(), {SIGINT, SIGTERM});
   exchange served({.symbols = chosen.load.symbols});
   const auto closing_time = spool::with_cancel(spool::context::background());
-  auto service = spool::async([&] { return served.run(closing_time.ctx()); });
+  exchange_report exchanged;
+  spool::errgroup service(closing_time.ctx());  // ends the exchange, too, when an exception leaves this block
+  service.go([&] { exchanged = served.run(service.context()); });
   const load_report load = offer_load(stop.ctx(), "127.0.0.1", std::to_string(served.port()), chosen.load);
   closing_time.cancel();
-  const exchange_report exchanged = service.get();
+  if (const spool::error failure = service.wait()) return complain(failure.message());
   std::fputs(to_table(chosen.load, load).c_str(), stdout);
   if (exchanged.engine.orders != load.totals.orders) return complain("the exchange took another number of orders");
   const int status = judge(load);
@@ -110,6 +113,8 @@ int main(int argc, char** argv) {
   command::occupy_standard_descriptors();
   try {
     return run(argc, argv);
+  } catch (const boost::system::system_error& failure) {
+    return complain(failure.code().message());  // what() tells of Asio's source files
   } catch (const std::exception& failure) {
     return complain(failure.what());
   }

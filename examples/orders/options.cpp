@@ -69,7 +69,7 @@ const char* usage() noexcept {
          "An exchange behind a TCP port, and the load for it; without --serve and --connect both in one process.\n"
          "  --rate N         offer N orders a second, answered or not (default: 50000)\n"
          "  --seconds S      for S seconds (default: 5)\n"
-         "  --connections N  over N connections (default: 4)\n"
+         "  --connections N  over N connections (default: 1)\n"
          "  --symbols N      trade N symbols (default: 16)\n"
          "  --port N         listen on port N of loopback (default: 0, one that is free)\n"
          "Exit status: 0, 1 an order was lost or something failed, 2 bad usage.\n";

@@ -55,7 +55,8 @@ hex() { timeout "$limit" head -c "$1" | od -An -v -tx1 | tr -d ' \n'; }
 
 # Frames, as hexadecimal digits. Ids and time stamps here are small: one byte, seven zeros.
 zeros7=00000000000000
-order() { printf '1e0001%s%s%s%s01000000%s%s000000%s000000' "$1" $zeros7 aa $zeros7 "$2" "$3" "$4"; }  # id side price qty
+# order ID SIDE PRICE QUANTITY
+order() { printf '1e0001%s%s%s%s01000000%s%s000000%s000000' "$1" $zeros7 aa $zeros7 "$2" "$3" "$4"; }
 cancel() { printf '110002%s%s%s%s' "$1" $zeros7 bb $zeros7; }
 ack() { printf '110081%s%s%s%s' "$1" $zeros7 aa $zeros7; }
 fill() { printf '1e0082%s%s%s%s%s%s000000%s000000%s000000' "$1" $zeros7 aa $zeros7 "$2" "$3" "$4" "$5"; }
@@ -114,7 +115,7 @@ test_nonsense() {
   bytes "$(order 01 02 64 0a)" >&6
   says 6 'an order among nonsense' "$(ack 01)"
   local nonsense count=0
-  # Lengths of nothing, too long by one and by far; wrong for the kind; an answer, a kind that is none, a side that is none.
+  # Lengths of nothing, too long by one and by far; wrong for the kind; an answer, no kind at all, no side at all.
   for nonsense in 0000 1f00 ffff 1e0002 110001 110081 110000 474554202f20485454502f312e310d0a "$(order 05 03 64 01)"; do
     exec 7<>"/dev/tcp/127.0.0.1/$port"
     bytes "$(order 07 01 01 01)$nonsense" >&7
@@ -137,7 +138,8 @@ test_nonsense() {
   expect 0 'load after nonsense' "$binary" --connect "127.0.0.1:$port" --rate 1000 --seconds 1
   stop TERM
   [ "$(reported malformed)" -eq $((count + 1)) ] || fail "nonsense: report: $(cat .report)"
-  [ "$(grep -c 'malformed message: disconnected$' .server_err)" -eq $((count + 1)) ] || fail "nonsense: $(cat .server_err)"
+  [ "$(grep -c 'malformed message: disconnected$' .server_err)" -eq $((count + 1)) ] ||
+    fail "nonsense: $(cat .server_err)"
 }
 
 test_slow_client() {
@@ -191,6 +193,11 @@ test_interrupted_load() {
   [ "$(column orders)" -lt 600000 ] || fail 'interrupted load: was not'
 }
 
+test_too_few_descriptors() {
+  expect 1 'too few descriptors' bash -c 'ulimit -n 64 && exec "$0" --connections 100' "$binary"
+  grep -q '^orders: .*Too many open files' .err || fail "too few descriptors: $(cat .err)"
+}
+
 test_wrong_use() {
   local words
   for words in '--rate 0' '--seconds x' '--connect nowhere' '--serve --connect a:1' '--quick' 'a' '--port 70000'; do
@@ -216,6 +223,7 @@ test_slow_client
 test_signal_in_mid_load TERM
 test_signal_in_mid_load INT
 test_interrupted_load
+test_too_few_descriptors
 test_wrong_use
 
 [ "$failures" -eq 0 ] && echo "orders: all as expected"

@@ -1,7 +1,7 @@
 #include "load/load_generator.hpp"
 
 #include <algorithm>
-#include <boost/asio/connect.hpp>
+#include <boost/system/system_error.hpp>
 #include <cstdio>
 #include <memory>
 #include <spool/net/io_context.hpp>
@@ -18,10 +18,15 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using namespace std::chrono_literals;
 
+// Not asio::async_connect: that reports a want of file descriptors as a cancellation.
 tcp::socket connect(const spool::context& ctx, const tcp::resolver::results_type& where) {
-  tcp::socket socket(spool::io_context());
-  asio::async_connect(socket, where, spool::use_fiber(ctx));
-  return socket;
+  boost::system::error_code ec;
+  for (const auto& one : where) {
+    tcp::socket socket(spool::io_context());
+    socket.async_connect(one.endpoint(), spool::use_fiber(ctx)[ec]);
+    if (!ec) return socket;
+  }
+  throw boost::system::system_error(ec, "connect");
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ struct load_options {
   std::size_t per_second = 50'000;
   std::size_t seconds = 5;
   std::size_t symbols = 16;
-  std::size_t connections = 4;
+  std::size_t connections = 1;
 };
 
 struct load_report {
