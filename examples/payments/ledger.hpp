@@ -32,6 +32,7 @@ class ledger {
 };
 
 // `database` is a file for SQLite, made if it is not there, or a URL of a PostgreSQL server, which need not be up yet.
-spool::result<std::unique_ptr<ledger>> open_ledger(const std::string& database, std::size_t connections);
+// `writers` payments are recorded at a time.
+spool::result<std::unique_ptr<ledger>> open_ledger(const std::string& database, std::size_t writers);
 
 }  // namespace payments

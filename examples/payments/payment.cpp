@@ -27,7 +27,7 @@ const json::string* text_member(const json::object& from, std::string_view name)
 std::variant<payment, complaint> check(const json::object& from) {
   payment p;
   const json::string* id = text_member(from, "id");
-  if (id == nullptr || id->empty() || id->size() > most_id_bytes || std::ranges::any_of(*id, is_control)) {
+  if (id == nullptr || !is_id({id->data(), id->size()})) {
     return invalid("id must be a text of 1 to " + std::to_string(most_id_bytes) + " bytes without control characters");
   }
   const json::value* amount = from.if_contains("amount");
@@ -46,6 +46,10 @@ std::variant<payment, complaint> check(const json::object& from) {
 }
 
 }  // namespace
+
+bool is_id(std::string_view text) {
+  return !text.empty() && text.size() <= most_id_bytes && std::ranges::none_of(text, is_control);
+}
 
 std::variant<payment, complaint> parse_payment(std::string_view body) {
   std::array<unsigned char, 1024> room;  // more comes from the heap

@@ -29,6 +29,9 @@ struct complaint {
 
 inline constexpr std::size_t most_id_bytes = 128;
 
+// 1 to most_id_bytes bytes without control characters.
+bool is_id(std::string_view text);
+
 // {"id": text, "amount": integer above 0, "currency": "EUR"}; other members are ignored.
 std::variant<payment, complaint> parse_payment(std::string_view json);
 

@@ -21,6 +21,7 @@ using boost::beast::http::field;
 using boost::beast::http::status;
 using boost::beast::http::verb;
 
+constexpr const char* key_header = "Idempotency-Key";
 constexpr std::size_t most_key_bytes = 255;
 constexpr auto look_up_for = 2s;
 
@@ -52,7 +53,7 @@ http::response service::answer(const spool::context& ctx, const http::request& r
   if (constexpr std::string_view prefix = "/payments/"; path.starts_with(prefix)) {
     if (!reads) return not_allowed(req, "GET, HEAD");
     const auto id = percent_decoded(path.substr(prefix.size()));
-    if (id && !id->empty()) return show(ctx, req, *id);
+    if (id && is_id(*id)) return show(ctx, req, *id);
   }
   return http::reply(req, status::not_found, error_json("not found"));
 }
@@ -69,10 +70,12 @@ http::response service::create(const spool::context& ctx, const http::request& r
     return refuse(req, wrong->malformed ? status::bad_request : status::unprocessable_entity, wrong->why);
   }
   entry e{std::move(std::get<payment>(parsed)), {}};
-  if (req.count("Idempotency-Key") > 1) return refuse(req, status::bad_request, "more than one Idempotency-Key");
-  e.key = std::string(req["Idempotency-Key"]);
-  if (e.key.size() > most_key_bytes)
-    return refuse(req, status::bad_request, "Idempotency-Key is longer than 255 bytes");
+  if (req.count(key_header) > 1) return refuse(req, status::bad_request, "more than one Idempotency-Key");
+  e.key = std::string(req[key_header]);
+  const auto visible = [](char c) { return c > ' ' && c < 0x7f; };
+  if (e.key.size() > most_key_bytes || !std::ranges::all_of(e.key, visible)) {
+    return refuse(req, status::bad_request, "Idempotency-Key must be at most 255 visible ASCII characters");
+  }
   if (e.key.empty()) e.key = e.what.id;
   return record(ctx, req, e);
 }
