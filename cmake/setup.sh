@@ -58,6 +58,24 @@ install_deps() {
   apt_as_root install --no-install-recommends "${missing[@]}"
 }
 
+# install_from_backports PACKAGE...: what is too old in the distribution itself. Its backports come from the archive that apt
+# is set up for; they are added to apt's sources if they are not there.
+install_from_backports() {
+  ! dpkg -s "$@" >/dev/null 2>&1 || return 0
+  local missing=("$@") codename site root=()
+  [[ $(id -u) == 0 ]] || root=(sudo)
+  if [[ $(apt-cache policy "$1" 2>/dev/null) != *"Candidate: "[0-9]* ]]; then
+    codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+    site=$(apt-get indextargets --format '$(SITE)' "Codename: $codename" "Created-By: Packages" | head -n 1)
+    say "adding $codename-backports to apt's sources"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $site $codename-backports main" |
+      "${root[@]}" tee /etc/apt/sources.list.d/spool-backports.list >/dev/null
+    apt_as_root update
+  fi
+  say "installing $*"
+  apt_as_root install --no-install-recommends "$@"
+}
+
 # build_preset PRESET TARGET...: configures build/PRESET if that was not done yet, then builds.
 build_preset() {
   local preset=$1 dir=$spool_root/build/$1
