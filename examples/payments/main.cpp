@@ -39,9 +39,9 @@ std::size_t connections_allowed() {
 
 void report(const tally& counts, const spool::shutdown_summary& ending) {
   const auto number = [](const std::atomic<std::uint64_t>& n) { return static_cast<unsigned long long>(n.load()); };
-  std::printf("payments: accepted %llu, repeated %llu, rejected %llu, refused %llu, failed %llu\n",
+  std::printf("payments: accepted %llu, repeated %llu, rejected %llu, refused %llu, canceled %llu, failed %llu\n",
               number(counts.accepted), number(counts.repeated), number(counts.rejected), number(counts.refused),
-              number(counts.failed));
+              number(counts.canceled), number(counts.failed));
   std::fflush(stdout);
   if (!ending.ok()) std::fprintf(stderr, "%s\n", to_string(ending).c_str());
 }

@@ -96,7 +96,7 @@ http::response service::record(const spool::context& ctx, const http::request& r
     }
   }
   if (!outcome) {
-    counts_.failed.fetch_add(1, std::memory_order_relaxed);
+    (ctx.done() ? counts_.canceled : counts_.failed).fetch_add(1, std::memory_order_relaxed);
     return unavailable(req, outcome.error());
   }
   switch (*outcome) {

@@ -18,6 +18,7 @@ struct tally {
   std::atomic<std::uint64_t> repeated{0};  // 201: was recorded before
   std::atomic<std::uint64_t> rejected{0};  // 429: the queue was full
   std::atomic<std::uint64_t> refused{0};   // another 4xx
+  std::atomic<std::uint64_t> canceled{0};  // the client hung up before it was recorded
   std::atomic<std::uint64_t> failed{0};    // 503
 };
 

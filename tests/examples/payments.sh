@@ -238,12 +238,13 @@ test_happy_path
 test_wrong_content
 test_wrong_requests
 stop
-tail -n 1 .service.out | grep -q '^payments: accepted [0-9]*, repeated [0-9]*, rejected 0, refused [0-9]*, failed 0$' ||
+tail -n 1 .service.out | grep -q '^payments: accepted [0-9]*, repeated [0-9]*, rejected 0, refused [0-9]*, canceled 0, failed 0$' ||
   fail "summary: $(cat .service.out)"
 start --database ledger.db --workers 1 --queue 2
 test_overload
 test_client_hangs_up
 stop
+expect 'canceled' 1 "$(summary canceled)"
 for ((round = 0; round < rounds; ++round)); do
   test_terminated_in_mid_load
   test_killed_in_mid_load
