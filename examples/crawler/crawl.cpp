@@ -70,8 +70,7 @@ class coordinator {
         spool::on_recv(results_, [&](std::optional<fetch_result> result) { take(std::move(result).value()); }),
         spool::on_send(offering ? work_ : no_work_, std::move(offering ? *offer_ : no_page_), [&] { handed_over(); }),
         spool::on_recv(reading ? input_ : no_input_, [&](std::optional<std::string> text) { take(std::move(text)); }),
-        spool::on_recv(redraw_, [&] { redraw(); }),
-        spool::on_timeout(pause),
+        spool::on_recv(redraw_, [&] { redraw(); }), spool::on_timeout(pause),
         spool::on_done(stopped_ ? spool::context::background() : ctx, [&] { stopped_ = true; }));
   }
 

@@ -24,8 +24,8 @@ struct page {
   std::size_t redirects = 0;  // that led here, one after the other
 };
 
-// The pages that are still to be fetched, each URL once in its life. Hosts take turns, and a host that has used up its rate
-// holds up no other. For one fiber: nothing in here waits.
+// The pages that are still to be fetched, each URL once in its life. Hosts take turns, and a host that has used up
+// its rate holds up no other. For one fiber: nothing in here waits.
 class frontier {
  public:
   using clock = std::chrono::steady_clock;

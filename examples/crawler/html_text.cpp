@@ -40,7 +40,8 @@ bool append_numbered(std::string& out, std::string_view digits) {
   const bool hexadecimal = digits.starts_with('x') || digits.starts_with('X');
   if (hexadecimal) digits.remove_prefix(1);
   std::uint32_t number = 0;
-  const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), number, hexadecimal ? 16 : 10);
+  const auto [end, problem] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), number, hexadecimal ? 16 : 10);
   if (problem != std::errc{} || end != digits.data() + digits.size()) return false;
   const bool surrogate = number >= 0xd800 && number < 0xe000;
   if (number == 0 || number > 0x10ffff || surrogate) return false;
@@ -86,7 +87,8 @@ std::string encode_entities(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (const char c : text) {
-    const auto* const found = std::find_if(named.begin(), named.end(), [&](const auto& each) { return each.character == c; });
+    const auto* const found =
+        std::find_if(named.begin(), named.end(), [&](const auto& each) { return each.character == c; });
     if (found == named.end()) {
       out.push_back(c);
     } else {

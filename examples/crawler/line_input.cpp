@@ -77,9 +77,10 @@ spool::error line_input::read_more(const spool::context& ctx) {
   buffer_.resize(had + (got && got->bytes > 0 ? static_cast<std::size_t>(got->bytes) : 0));
   if (!got) return got.error();
   if (got->bytes < 0) {
-    return got->error_number == 0 ? ctx.err()
-                                  : spool::error(std::error_code(got->error_number, std::generic_category()),
-                                                 "standard input: " + std::generic_category().message(got->error_number));
+    return got->error_number == 0
+               ? ctx.err()
+               : spool::error(std::error_code(got->error_number, std::generic_category()),
+                              "standard input: " + std::generic_category().message(got->error_number));
   }
   at_end_ = got->bytes == 0;
   return {};

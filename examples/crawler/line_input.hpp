@@ -26,7 +26,7 @@ class line_input {
   const int fd_;
   const int wake_;  // an eventfd, readable once ctx is done
   std::string buffer_;
-  std::size_t taken_ = 0;    // of buffer_
+  std::size_t taken_ = 0;  // of buffer_
   bool at_end_ = false;
 };
 

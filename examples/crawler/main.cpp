@@ -1,5 +1,6 @@
-// Scenario: fetch many pages of many hosts, quickly and politely: a bounded number at a time, a rate per host, a timeout per
-// page. Workers both take pages and find new ones, which is where many a crawler deadlocks; crawl.cpp says why not this one.
+// Scenario: fetch many pages of many hosts, quickly and politely: a bounded number at a time, a rate per host, a
+// timeout per page. Workers both take pages and find new ones, which is where many a crawler deadlocks; crawl.cpp
+// says why not this one.
 
 #include <sys/resource.h>
 #include <unistd.h>

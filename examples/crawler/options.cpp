@@ -17,11 +17,16 @@ constexpr std::size_t most_milliseconds = 86'400'000;
 constexpr std::size_t most_pages = 1'000'000'000;
 
 constexpr int serve_only_flag = 'o';
-constexpr option known[] = {{"concurrency", required_argument, nullptr, 'c'}, {"per-host-rate", required_argument, nullptr, 'r'},
-                            {"timeout", required_argument, nullptr, 't'},     {"depth", required_argument, nullptr, 'd'},
-                            {"limit", required_argument, nullptr, 'l'},       {"serve", required_argument, nullptr, 's'},
-                            {"serve-only", no_argument, nullptr, serve_only_flag}, {"port", required_argument, nullptr, 'p'},
-                            {"delay", required_argument, nullptr, 'w'},       {"help", no_argument, nullptr, 'h'},
+constexpr option known[] = {{"concurrency", required_argument, nullptr, 'c'},
+                            {"per-host-rate", required_argument, nullptr, 'r'},
+                            {"timeout", required_argument, nullptr, 't'},
+                            {"depth", required_argument, nullptr, 'd'},
+                            {"limit", required_argument, nullptr, 'l'},
+                            {"serve", required_argument, nullptr, 's'},
+                            {"serve-only", no_argument, nullptr, serve_only_flag},
+                            {"port", required_argument, nullptr, 'p'},
+                            {"delay", required_argument, nullptr, 'w'},
+                            {"help", no_argument, nullptr, 'h'},
                             {nullptr, 0, nullptr, 0}};
 
 struct reading {

@@ -11,7 +11,9 @@ constexpr std::string_view blanks = " \t\n\r\f";
 
 bool is_letter(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-bool is_unreserved(char c) noexcept { return is_letter(c) || is_digit(c) || std::string_view("-._~").find(c) != std::string_view::npos; }
+bool is_unreserved(char c) noexcept {
+  return is_letter(c) || is_digit(c) || std::string_view("-._~").find(c) != std::string_view::npos;
+}
 
 // Neither allowed in a URL nor harmless: encoded wherever it stands.
 bool must_be_encoded(char c) noexcept {

@@ -9,8 +9,9 @@
 
 namespace crawler {
 
-// URLs in the one form in which a page is told from another: dot segments resolved, no fragment, letters and digits not
-// percent-encoded, everything that may not stand in a request percent-encoded (as browsers do), hexadecimal in capitals.
+// URLs in the one form in which a page is told from another: dot segments resolved, no fragment, letters and digits
+// not percent-encoded, everything that may not stand in a request percent-encoded (as browsers do), hexadecimal in
+// capitals.
 
 // A URL as a person types it; what is wrong with it otherwise.
 spool::result<http::url> parse_page_url(std::string_view text);

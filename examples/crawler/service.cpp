@@ -5,7 +5,8 @@ namespace crawler {
 service::service(const std::string& directory, std::uint16_t port, std::chrono::milliseconds delay)
     : site_(directory),
       delay_(delay),
-      server_({.port = port}, [this](const spool::context& ctx, const http::request& asked) { return answer(ctx, asked); }) {
+      server_({.port = port},
+              [this](const spool::context& ctx, const http::request& asked) { return answer(ctx, asked); }) {
   serving_.go([this] { return server_.serve(serving_.context()); });
 }
 

@@ -93,10 +93,16 @@ real_path follow(const std::string& path) {
   return {found.get(), 0};
 }
 
+bool is_file(const std::string& path) {
+  std::error_code unreadable;
+  return fs::is_regular_file(path, unreadable);
+}
+
 class open_file {
  public:
   // Without waiting for a writer, should it be a pipe.
-  explicit open_file(const std::string& path) : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)) {}
+  explicit open_file(const std::string& path)
+      : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)) {}
   ~open_file() {
     if (fd_ >= 0) ::close(fd_);
   }
@@ -163,9 +169,10 @@ http::response site::answer(const http::request& asked) const {
   return answer_file(asked, real.path);
 }
 
-http::response site::answer_directory(const http::request& asked, const std::string& real, std::string_view path) const {
+http::response site::answer_directory(const http::request& asked, const std::string& real,
+                                      std::string_view path) const {
   const real_path own = follow(real + "/index.html");
-  if (own.error_number == 0 && is_inside(own.path) && fs::is_regular_file(own.path)) return answer_file(asked, own.path);
+  if (own.error_number == 0 && is_inside(own.path) && is_file(own.path)) return answer_file(asked, own.path);
   try {
     return http::reply(asked, status::ok, index(real, path), html_type);
   } catch (const std::system_error& failure) {
@@ -195,7 +202,7 @@ std::string site::index(const std::string& real, std::string_view path) const {
     if (type == fs::file_type::regular) names.push_back(name);
     if (type != fs::file_type::symlink) continue;
     const real_path target = follow(entry.path().string());
-    if (target.error_number == 0 && is_inside(target.path) && fs::is_regular_file(target.path)) names.push_back(name);
+    if (target.error_number == 0 && is_inside(target.path) && is_file(target.path)) names.push_back(name);
   }
   std::sort(names.begin(), names.end());
   const std::string title = encode_entities(path);

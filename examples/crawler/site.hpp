@@ -7,9 +7,9 @@
 
 namespace crawler {
 
-// The files below a directory as a web site. A folder is its index.html, or else a generated list of what is in it; every
-// page has one URL, others lead to it by a redirection. Nothing outside of the directory can be had, neither by ".." nor
-// by a symbolic link. Thread safe.
+// The files below a directory as a web site. A folder is its index.html, or else a generated list of what is in it;
+// every page has one URL, others lead to it by a redirection. Nothing outside of the directory can be had, neither by
+// ".." nor by a symbolic link. Thread safe.
 class site {
  public:
   // std::system_error: no such directory.

@@ -36,7 +36,8 @@ void complete(client::request_type& request, const url& where) {
 }
 
 client_options checked(client_options options) {
-  if (options.connections_per_host == 0) throw std::invalid_argument("http::client: connections_per_host must be at least 1");
+  if (options.connections_per_host == 0)
+    throw std::invalid_argument("http::client: connections_per_host must be at least 1");
   return options;
 }
 

@@ -19,9 +19,9 @@ struct client_options {
   std::size_t max_body_bytes = 16 * 1024 * 1024;
 };
 
-/// Thread safe; for the fibers of one runtime, and destroyed before it ends. Waits for a free connection, first come, first
-/// served. Every call ends when its context is done, with the context's code; every error's message names the host.
-/// Redirections are answers like others. Go: net/http.Client.
+/// Thread safe; for the fibers of one runtime, and destroyed before it ends. Waits for a free connection, first come,
+/// first served. Every call ends when its context is done, with the context's code; every error's message names the
+/// host. Redirections are answers like others. Go: net/http.Client.
 class client {
  public:
   using request_type = boost::beast::http::request<boost::beast::http::string_body>;
@@ -33,8 +33,8 @@ class client {
 
   spool::result<response_type> get(const spool::context& ctx, const url& where);
 
-  /// Target and Host are taken from `where`; User-Agent and the body's length are added. When a connection that was used
-  /// before turns out to be closed, an idempotent request is sent once more, on a new one.
+  /// Target and Host are taken from `where`; User-Agent and the body's length are added. When a connection that was
+  /// used before turns out to be closed, an idempotent request is sent once more, on a new one.
   spool::result<response_type> send(const spool::context& ctx, const url& where, request_type request);
 
  private:

@@ -21,8 +21,8 @@ struct client_connection {
   boost::beast::flat_buffer buffer;  // what was received beyond the message that was read
 };
 
-/// Nothing has come since the last answer. Otherwise the server has closed the connection, or has said something that was
-/// not asked for (408 before it closes, as a rule): no answer to a request that is sent now.
+/// Nothing has come since the last answer. Otherwise the server has closed the connection, or has said something that
+/// was not asked for (408 before it closes, as a rule): no answer to a request that is sent now.
 bool is_quiet(client_connection& idle) noexcept;
 
 }  // namespace http

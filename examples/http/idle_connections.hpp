@@ -31,8 +31,8 @@ class idle_connections {
   using position = std::list<entry>::iterator;
 
   const std::size_t most_;
-  spool::mutex mu_;  // guards all below; nothing is closed under it
-  std::list<entry> by_age_;                                        // oldest first
+  spool::mutex mu_;                                                 // guards all below; nothing is closed under it
+  std::list<entry> by_age_;                                         // oldest first
   std::unordered_map<std::string, std::vector<position>> by_host_;  // each oldest first, none empty
 };
 

@@ -34,8 +34,8 @@ bool is_name(std::string_view host) {
 
 bool is_bracketed_address(std::string_view host) {
   return host.size() > 2 && std::all_of(host.begin() + 1, host.end() - 1, [](char c) {
-    return (lower(c) >= 'a' && lower(c) <= 'f') || (c >= '0' && c <= '9') || c == ':' || c == '.';
-  });
+           return (lower(c) >= 'a' && lower(c) <= 'f') || (c >= '0' && c <= '9') || c == ':' || c == '.';
+         });
 }
 
 bool is_port(std::string_view port) {
@@ -65,9 +65,7 @@ std::string_view parse_authority(std::string_view text, url& into) {
   return {};
 }
 
-std::string bracketed(const std::string& host) {
-  return host.find(':') == host.npos ? host : '[' + host + ']';
-}
+std::string bracketed(const std::string& host) { return host.find(':') == host.npos ? host : '[' + host + ']'; }
 
 }  // namespace
 
@@ -77,10 +75,12 @@ spool::result<url> parse_url(std::string_view text) {
   if (!starts_with_scheme(text, scheme)) return refused(text, "not an absolute http:// URL");
   std::string_view rest = text.substr(scheme.size());
   rest = rest.substr(0, rest.find('#'));
-  if (!std::all_of(rest.begin(), rest.end(), printable)) return refused(text, "a character that must be percent-encoded");
+  if (!std::all_of(rest.begin(), rest.end(), printable))
+    return refused(text, "a character that must be percent-encoded");
   const std::string_view host_and_port = rest.substr(0, rest.find_first_of("/?"));
   url parsed;
-  if (const std::string_view wrong = parse_authority(host_and_port, parsed); !wrong.empty()) return refused(text, wrong);
+  if (const std::string_view wrong = parse_authority(host_and_port, parsed); !wrong.empty())
+    return refused(text, wrong);
   rest.remove_prefix(host_and_port.size());
   if (!rest.starts_with('/')) parsed.target = '/';
   parsed.target += rest;

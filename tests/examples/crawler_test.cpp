@@ -84,7 +84,8 @@ TEST(Entities, EncodedTextIsDecodedAgain) {
   const std::string odd = "&<>\"' &amp; \xc3\xa4 ;&";
   EXPECT_EQ(decode_entities(encode_entities(odd)), odd);
   EXPECT_EQ(encode_entities("<a&b>"), "&lt;a&amp;b&gt;");
-  for (const char* text : {"&", "&;", "&#;", "&#x;", "&#0;", "&#xD800;", "&#x110000;", "&#99999999;", "&nope;", "&amp", "&#6 5;"}) {
+  for (const char* text :
+       {"&", "&;", "&#;", "&#x;", "&#0;", "&#xD800;", "&#x110000;", "&#99999999;", "&nope;", "&amp", "&#6 5;"}) {
     EXPECT_EQ(decode_entities(text), text);
   }
 }
@@ -96,26 +97,51 @@ std::string resolved(std::string_view base, std::string_view reference) {
 
 // RFC 3986, section 5.4, but for its schemes and fragments.
 TEST(Resolve, FollowsTheStandardsExamples) {
-  const std::vector<std::pair<const char*, const char*>> examples{
-      {"g", "http://a/b/c/g"},       {"./g", "http://a/b/c/g"},     {"g/", "http://a/b/c/g/"},
-      {"/g", "http://a/g"},          {"//g", "http://g/"},          {"?y", "http://a/b/c/d;p?y"},
-      {"g?y", "http://a/b/c/g?y"},   {"#s", "http://a/b/c/d;p?q"},  {"g#s", "http://a/b/c/g"},
-      {"g?y#s", "http://a/b/c/g?y"}, {";x", "http://a/b/c/;x"},     {"g;x", "http://a/b/c/g;x"},
-      {"", "http://a/b/c/d;p?q"},    {".", "http://a/b/c/"},        {"./", "http://a/b/c/"},
-      {"..", "http://a/b/"},         {"../", "http://a/b/"},        {"../g", "http://a/b/g"},
-      {"../..", "http://a/"},        {"../../", "http://a/"},       {"../../g", "http://a/g"},
-      {"../../../g", "http://a/g"},  {"/./g", "http://a/g"},        {"/../g", "http://a/g"},
-      {"g.", "http://a/b/c/g."},     {".g", "http://a/b/c/.g"},     {"g..", "http://a/b/c/g.."},
-      {"..g", "http://a/b/c/..g"},   {"./../g", "http://a/b/g"},    {"./g/.", "http://a/b/c/g/"},
-      {"g/./h", "http://a/b/c/g/h"}, {"g/../h", "http://a/b/c/h"},  {"g;x=1/./y", "http://a/b/c/g;x=1/y"},
-      {"g;x=1/../y", "http://a/b/c/y"}, {"g?y/./x", "http://a/b/c/g?y/./x"}, {"g?y/../x", "http://a/b/c/g?y/../x"},
-      {"g#s/../x", "http://a/b/c/g"},   {"HTTP://B:80/../x", "http://b/x"}};
-  for (const auto& [reference, expected] : examples) EXPECT_EQ(resolved("http://a/b/c/d;p?q", reference), expected) << reference;
+  const std::vector<std::pair<const char*, const char*>> examples{{"g", "http://a/b/c/g"},
+                                                                  {"./g", "http://a/b/c/g"},
+                                                                  {"g/", "http://a/b/c/g/"},
+                                                                  {"/g", "http://a/g"},
+                                                                  {"//g", "http://g/"},
+                                                                  {"?y", "http://a/b/c/d;p?y"},
+                                                                  {"g?y", "http://a/b/c/g?y"},
+                                                                  {"#s", "http://a/b/c/d;p?q"},
+                                                                  {"g#s", "http://a/b/c/g"},
+                                                                  {"g?y#s", "http://a/b/c/g?y"},
+                                                                  {";x", "http://a/b/c/;x"},
+                                                                  {"g;x", "http://a/b/c/g;x"},
+                                                                  {"", "http://a/b/c/d;p?q"},
+                                                                  {".", "http://a/b/c/"},
+                                                                  {"./", "http://a/b/c/"},
+                                                                  {"..", "http://a/b/"},
+                                                                  {"../", "http://a/b/"},
+                                                                  {"../g", "http://a/b/g"},
+                                                                  {"../..", "http://a/"},
+                                                                  {"../../", "http://a/"},
+                                                                  {"../../g", "http://a/g"},
+                                                                  {"../../../g", "http://a/g"},
+                                                                  {"/./g", "http://a/g"},
+                                                                  {"/../g", "http://a/g"},
+                                                                  {"g.", "http://a/b/c/g."},
+                                                                  {".g", "http://a/b/c/.g"},
+                                                                  {"g..", "http://a/b/c/g.."},
+                                                                  {"..g", "http://a/b/c/..g"},
+                                                                  {"./../g", "http://a/b/g"},
+                                                                  {"./g/.", "http://a/b/c/g/"},
+                                                                  {"g/./h", "http://a/b/c/g/h"},
+                                                                  {"g/../h", "http://a/b/c/h"},
+                                                                  {"g;x=1/./y", "http://a/b/c/g;x=1/y"},
+                                                                  {"g;x=1/../y", "http://a/b/c/y"},
+                                                                  {"g?y/./x", "http://a/b/c/g?y/./x"},
+                                                                  {"g?y/../x", "http://a/b/c/g?y/../x"},
+                                                                  {"g#s/../x", "http://a/b/c/g"},
+                                                                  {"HTTP://B:80/../x", "http://b/x"}};
+  for (const auto& [reference, expected] : examples)
+    EXPECT_EQ(resolved("http://a/b/c/d;p?q", reference), expected) << reference;
 }
 
 TEST(Resolve, LeadsToNothingButHttp) {
-  for (const char* reference : {"mailto:a@b", "javascript:void(0)", "https://a/", "data:,x", "ftp://a/", "tel:1", "http:g",
-                                "http://", "http://u@a/", "http://a:99999/"}) {
+  for (const char* reference : {"mailto:a@b", "javascript:void(0)", "https://a/", "data:,x", "ftp://a/", "tel:1",
+                                "http:g", "http://", "http://u@a/", "http://a:99999/"}) {
     EXPECT_EQ(resolved("http://a/", reference), "nothing") << reference;
   }
   EXPECT_EQ(resolved("http://a/", "a/b:c"), "http://a/a/b:c");
@@ -165,7 +191,8 @@ TEST(Frontier, GivesEveryUrlOnce) {
 
 TEST(Frontier, LetsHostsTakeTurns) {
   frontier waiting(0);
-  for (const char* url : {"http://a/1", "http://a/2", "http://a/3", "http://b/1", "http://c/1", "http://b/2"}) waiting.add(to(url));
+  for (const char* url : {"http://a/1", "http://a/2", "http://a/3", "http://b/1", "http://c/1", "http://b/2"})
+    waiting.add(to(url));
   EXPECT_EQ(all_that_may_be_fetched(waiting),
             (strings{"http://a/1", "http://b/1", "http://c/1", "http://a/2", "http://b/2", "http://a/3"}));
 }
@@ -235,7 +262,8 @@ class Site : public testing::Test {
   unsigned status(std::string_view target) const { return ask(target).result_int(); }
   std::string location(std::string_view target) const {
     const auto answer = ask(target);
-    return answer.result_int() == 301 ? std::string(answer[field::location].data(), answer[field::location].size()) : "none";
+    return answer.result_int() == 301 ? std::string(answer[field::location].data(), answer[field::location].size())
+                                      : "none";
   }
 
   scratch_directory files_;
@@ -365,7 +393,8 @@ TEST_P(LineInput, UrlsComeFromWordsAndFromLines) {
       return feed_urls(spool::context::background(), {"http://a/", "-", "http://d/"}, ends.reading(), to);
     });
     strings urls;
-    for (std::string url : receiving) urls.push_back(std::string(parse_page_url(url) ? to_string(*parse_page_url(url)) : url));
+    for (std::string url : receiving)
+      urls.push_back(std::string(parse_page_url(url) ? to_string(*parse_page_url(url)) : url));
     EXPECT_EQ(urls, (strings{"http://a/", "http://b/", "http://c/", "http://d/"}));
     EXPECT_FALSE(feeding.get());
   });
@@ -378,12 +407,14 @@ std::pair<parse_result, options> parsed(strings words, std::string* complaint = 
   argv.push_back(nullptr);
   options into;
   std::string ignored;
-  const parse_result result = parse(static_cast<int>(words.size()), argv.data(), into, complaint ? *complaint : ignored);
+  const parse_result result =
+      parse(static_cast<int>(words.size()), argv.data(), into, complaint ? *complaint : ignored);
   return {result, into};
 }
 
 TEST(Options, AreTaken) {
-  const auto [result, chosen] = parsed({"--concurrency", "3", "--per-host-rate", "7", "--timeout", "250", "--depth", "0", "--limit", "9"});
+  const auto [result, chosen] =
+      parsed({"--concurrency", "3", "--per-host-rate", "7", "--timeout", "250", "--depth", "0", "--limit", "9"});
   EXPECT_EQ(result, parse_result::run);
   EXPECT_EQ(chosen.concurrency, 3u);
   EXPECT_EQ(chosen.per_host_rate, 7u);
@@ -396,9 +427,18 @@ TEST(Options, AreTaken) {
 }
 
 TEST(Options, AreRefusedWithAReason) {
-  const std::vector<strings> bad{{"--concurrency", "0"}, {"--concurrency", "x"}, {"--concurrency"}, {"--timeout", "-1"},
-                                 {"--per-host-rate", "0"}, {"--depth", "-1"}, {"--limit", "0"}, {"--port", "65536"},
-                                 {"--what"}, {"-x"}, {"--serve", "/tmp", "http://a/"}, {"--serve-only", "--limit", "3"},
+  const std::vector<strings> bad{{"--concurrency", "0"},
+                                 {"--concurrency", "x"},
+                                 {"--concurrency"},
+                                 {"--timeout", "-1"},
+                                 {"--per-host-rate", "0"},
+                                 {"--depth", "-1"},
+                                 {"--limit", "0"},
+                                 {"--port", "65536"},
+                                 {"--what"},
+                                 {"-x"},
+                                 {"--serve", "/tmp", "http://a/"},
+                                 {"--serve-only", "--limit", "3"},
                                  {"--serve-only", "http://a/"}};
   for (const strings& words : bad) {
     std::string complaint;

@@ -206,7 +206,8 @@ TEST_P(HttpClient, ReadsABodyThatEndsWithTheConnection) {
 
 TEST_P(HttpClient, ReportsAnswersThatAreNone) {
   run([&] {
-    const std::string answers[] = {"hello\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", ok(std::string(2000, 'x')),
+    const std::string answers[] = {"hello\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort",
+                                   ok(std::string(2000, 'x')),
                                    "HTTP/1.1 200 OK\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n"};
     scripted_server server([&](spool::tcp_stream& stream, int nth) {
       static_cast<void>(hear(stream));
@@ -227,7 +228,8 @@ TEST_P(HttpClient, OpensNoMoreConnectionsToAHostThanItMay) {
     http::client client({.connections_per_host = 3});
     spool::errgroup crew;
     for (int i = 0; i < 50; ++i) {
-      crew.go([&] { return client.get(crew.context(), server.url()).has_value() ? spool::error() : spool::errc::empty; });
+      crew.go(
+          [&] { return client.get(crew.context(), server.url()).has_value() ? spool::error() : spool::errc::empty; });
     }
     EXPECT_FALSE(crew.wait());
     EXPECT_LE(server.accepted(), 3);
@@ -254,7 +256,8 @@ TEST_P(HttpClient, ClosesTheConnectionThatWasIdleForLongest) {
 
 TEST_P(HttpClient, GivesUpAMuteServerWhenTheContextSaysSo) {
   run([&] {
-    scripted_server mute([](spool::tcp_stream& stream, int) { static_cast<void>(hear(stream)), static_cast<void>(hear(stream)); });
+    scripted_server mute(
+        [](spool::tcp_stream& stream, int) { static_cast<void>(hear(stream)), static_cast<void>(hear(stream)); });
     http::client client({.connections_per_host = 1});
     const auto hurried = spool::with_timeout(background, 5ms);
     const auto late = client.get(hurried.ctx(), mute.url());
@@ -295,10 +298,12 @@ TEST_P(HttpClient, SaysWhoCannotBeReached) {
     const auto refused = client.get(background, nobody);
     ASSERT_TRUE(refused.has_error());
     EXPECT_EQ(refused.error(), std::errc::connection_refused);
-    EXPECT_TRUE(refused.error().message().starts_with(authority(nobody) + ": cannot connect")) << refused.error().message();
+    EXPECT_TRUE(refused.error().message().starts_with(authority(nobody) + ": cannot connect"))
+        << refused.error().message();
     const auto unknown = client.get(background, {"no.such.host.invalid", "80", "/"});
     ASSERT_TRUE(unknown.has_error());
-    EXPECT_TRUE(unknown.error().message().starts_with("no.such.host.invalid:80: no address")) << unknown.error().message();
+    EXPECT_TRUE(unknown.error().message().starts_with("no.such.host.invalid:80: no address"))
+        << unknown.error().message();
   });
 }
 
@@ -324,11 +329,34 @@ TEST(ParseUrl, TakesUrlsApart) {
 }
 
 TEST(ParseUrl, RefusesWhatIsNone) {
-  for (const char* text :
-       {"", "http", "http:", "http:/a", "http://", "http:///x", "http://:80/", "ftp://a/", "https://a/", "//a/", "a.html",
-        "http://a b/", "http://a/ b", "http://a/\r\nX: y", "http://a/\xc3\xa4", "http://u@a/", "http://u:p@a/", "http://a:x/",
-        "http://a:65536/", "http://a:0/", "http://a:-1/", "http://a:80:80/", "http://[::1/", "http://[::1]x/", "http://[]/",
-        "http://[x]/", "http://a\\b/", "http://%61/"}) {
+  for (const char* text : {"",
+                           "http",
+                           "http:",
+                           "http:/a",
+                           "http://",
+                           "http:///x",
+                           "http://:80/",
+                           "ftp://a/",
+                           "https://a/",
+                           "//a/",
+                           "a.html",
+                           "http://a b/",
+                           "http://a/ b",
+                           "http://a/\r\nX: y",
+                           "http://a/\xc3\xa4",
+                           "http://u@a/",
+                           "http://u:p@a/",
+                           "http://a:x/",
+                           "http://a:65536/",
+                           "http://a:0/",
+                           "http://a:-1/",
+                           "http://a:80:80/",
+                           "http://[::1/",
+                           "http://[::1]x/",
+                           "http://[]/",
+                           "http://[x]/",
+                           "http://a\\b/",
+                           "http://%61/"}) {
     EXPECT_EQ(parts(text), "refused") << text;
     EXPECT_FALSE(http::parse_url(text).error().message().empty()) << text;
   }
