@@ -36,6 +36,7 @@ redirects: ${4:-0}"
 serve() {
   local output=$1 tries=0
   shift
+  : >"$output"
   env --default-signal=INT,TERM "$binary" --serve-only "$@" >"$output" 2>"$output.err" &
   server=$!
   servers+=("$server")
