@@ -12,8 +12,8 @@
 
 namespace etl {
 
-// The answers that were asked for of late, by the query: at most twice `generation` of them. When the young generation is
-// full it becomes the old one, and what nobody has asked for since is forgotten. Thread safe.
+// The answers that were asked for of late, by the query: at most twice `generation` of them. When the young generation
+// is full it becomes the old one, and what nobody has asked for since is forgotten. Thread safe.
 class answer_cache {
  public:
   explicit answer_cache(std::size_t generation) : generation_(generation) {}

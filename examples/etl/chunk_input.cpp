@@ -15,26 +15,6 @@ namespace {
 
 constexpr int changed = -1;  // instead of an error number
 
-struct transfer {
-  ssize_t bytes;
-  int error_number;
-};
-
-// Reads when there is something to read; if `wake` is readable first: bytes < 0 and no error.
-transfer read_or_wake(int fd, int wake, std::string& into) noexcept {
-  pollfd watched[] = {{fd, POLLIN, 0}, {wake, POLLIN, 0}};  // poll ignores a negative descriptor
-  for (;;) {
-    if (wake >= 0) {
-      if (::poll(watched, 2, -1) < 0 && errno != EINTR) return {-1, errno};
-      if (watched[1].revents != 0) return {-1, 0};
-      if (watched[0].revents == 0) continue;
-    }
-    const ssize_t got = ::read(fd, into.data(), into.size());
-    if (got >= 0) return {got, 0};
-    if (errno != EINTR && errno != EAGAIN) return {-1, errno};
-  }
-}
-
 // What stands before `offset` was read as whole lines: it ends in a newline, or the file did end there.
 bool is_line_end(int fd, std::uint64_t offset) noexcept {
   struct stat info {};
@@ -76,7 +56,7 @@ spool::error chunk_input::open(const spool::context& ctx, const input& from, pos
   if (failed == 0) return {};
   if (failed == changed) {
     return {std::make_error_code(std::errc::invalid_argument),
-            name_ + ": has changed since " + std::to_string(begin.bytes) + " bytes of it were read; events may only be added"};
+            name_ + ": has changed since " + std::to_string(begin.bytes) + " bytes of it were read; it may only grow"};
   }
   const std::error_code code(failed, std::generic_category());
   return {code, name_ + ": " + code.message()};
@@ -84,27 +64,47 @@ spool::error chunk_input::open(const spool::context& ctx, const input& from, pos
 
 spool::error chunk_input::read(const spool::context& ctx, std::string& chunk, std::size_t capacity) {
   chunk.resize(capacity);
-  transfer got{0, 0};
-  {
-    spool::wait_group calling_back;  // wake_ is ours no longer than this block runs
-    calling_back.add();
-    auto stop = wake_ < 0 ? spool::after_func(spool::context::background(), [] {}) : spool::after_func(ctx, [&] {
-      const std::uint64_t one = 1;
-      [[maybe_unused]] const auto ignored = ::write(wake_, &one, sizeof one);
-      calling_back.done();
-    });
-    const auto done = spool::blocking(ctx, [&] { got = read_or_wake(fd_, wake_, chunk); });
-    if (stop()) calling_back.done();
-    calling_back.wait();
-    if (!done) return done.error();
-  }
-  if (got.bytes < 0 && got.error_number == 0) return ctx.err();
-  if (got.bytes < 0) {
-    const std::error_code code(got.error_number, std::generic_category());
+  const auto got = wake_ < 0 ? spool::blocking(ctx, [&] { return read_or_wake(chunk); }) : read_until_done(ctx, chunk);
+  if (!got) return got.error();
+  if (got->bytes < 0 && got->error_number == 0) return ctx.err();
+  if (got->bytes < 0) {
+    const std::error_code code(got->error_number, std::generic_category());
     return {code, name_ + ": " + code.message()};
   }
-  chunk.resize(static_cast<std::size_t>(got.bytes));
+  chunk.resize(static_cast<std::size_t>(got->bytes));
   return {};
+}
+
+spool::result<chunk_input::transfer> chunk_input::read_until_done(const spool::context& ctx, std::string& chunk) const {
+  spool::wait_group calling_back;  // wake_ is ours no longer than this function runs
+  calling_back.add();
+  const auto stop = spool::after_func(ctx, [this, &calling_back] {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto ignored = ::write(wake_, &one, sizeof one);
+    calling_back.done();
+  });
+  auto got = spool::blocking(ctx, [&] { return read_or_wake(chunk); });
+  if (stop()) calling_back.done();
+  calling_back.wait();
+  return got;
+}
+
+// On a helper thread. Standard input: waits until there is something to read, or until wake_ is readable, which is
+// bytes < 0 and no error.
+chunk_input::transfer chunk_input::read_or_wake(std::string& into) const noexcept {
+  pollfd watched[] = {{fd_, POLLIN, 0}, {wake_, POLLIN, 0}};
+  for (;;) {
+    if (wake_ >= 0) {
+      if (::poll(watched, 2, -1) < 0) {
+        if (errno == EINTR) continue;
+        return {-1, errno};
+      }
+      if (watched[1].revents != 0) return {-1, 0};
+    }
+    const ssize_t got = ::read(fd_, into.data(), into.size());
+    if (got >= 0) return {got, 0};
+    if (errno != EINTR && errno != EAGAIN) return {-1, errno};
+  }
 }
 
 }  // namespace etl

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
+#include <cstdint>
 #include <spool/spool.hpp>
 #include <string>
 
@@ -9,8 +12,8 @@
 
 namespace etl {
 
-// Bytes of a file or of standard input, read on helper threads. A context calls the reading back, also from a pipe in which
-// nothing comes; the descriptor is left in the mode in which it is, since others may have it open.
+// Bytes of a file or of standard input, read on helper threads. A context calls the reading back, also from a pipe in
+// which nothing comes; the descriptor is left in the mode in which it is, since others may have it open.
 class chunk_input {
  public:
   chunk_input() = default;
@@ -25,7 +28,14 @@ class chunk_input {
   spool::error read(const spool::context& ctx, std::string& chunk, std::size_t capacity);
 
  private:
+  struct transfer {
+    ssize_t bytes;
+    int error_number;
+  };
+
   int open_at(const std::string& path, std::uint64_t offset);
+  transfer read_or_wake(std::string& into) const noexcept;
+  spool::result<transfer> read_until_done(const spool::context& ctx, std::string& chunk) const;
 
   std::string name_;
   int fd_ = -1;

@@ -28,17 +28,6 @@ constexpr std::size_t records_ahead = 2000;  // between two services
 constexpr std::size_t parsers = 2;
 constexpr auto longest_write = 60s;
 
-record parse_line(raw_line line) {
-  if (line.too_long) {
-    return {line.where, rejection{"longer than " + std::to_string(longest_line_bytes) + " bytes"}, {}, 0};
-  }
-  auto parsed = parse_event(line.text);
-  record r{.where = line.where};
-  if (auto* e = std::get_if<event>(&parsed)) r.what = std::move(*e);
-  if (auto* refused = std::get_if<rejection>(&parsed)) r.what = std::move(*refused);
-  return r;
-}
-
 // A service that gives no answer costs its field, not the event. An error: ctx is done.
 spool::result<record> enrich(const spool::context& ctx, service_client& service, std::size_t which, record r) {
   const auto* e = std::get_if<event>(&r.what);
@@ -69,21 +58,20 @@ spool::result<written> write(const spool::context& ctx, store& database, const r
 spool::error run_pipeline(const spool::context& ctx, const options& chosen, const std::vector<input>& inputs,
                           const positions& done, service_clients& services, store& database, monitor& seen) {
   spool::pipeline p(ctx, {.name = "etl"});
-  auto lines = p.source<raw_line>({.name = "read", .capacity = lines_ahead},
-                                  [&](const spool::context& reading, spool::sender<raw_line> out) {
-                                    return read_lines(reading, inputs, done, out);
-                                  });
-  auto records = p.stage(std::move(lines),
-                         {.name = "parse", .workers = parsers, .capacity = lines_ahead, .ordered = true}, parse_line);
+  auto lines = p.source<input_line>({.name = "read", .capacity = lines_ahead},
+                                    [&](const spool::context& reading, spool::sender<input_line> out) {
+                                      return read_lines(reading, inputs, done, out);
+                                    });
+  auto records =
+      p.stage(std::move(lines), {.name = "parse", .workers = parsers, .capacity = lines_ahead, .ordered = true},
+              [](const input_line& line) { return to_record(line); });
   for (std::size_t i = 0; i < field_count; ++i) {
-    records = p.stage(std::move(records),
-                      {.name = std::string(fields[i].service),
-                       .workers = chosen.workers,
-                       .capacity = records_ahead,
-                       .ordered = true},
-                      [&service = *services[i], i](const spool::context& asking, record r) {
-                        return enrich(asking, service, i, std::move(r));
-                      });
+    records = p.stage(
+        std::move(records),
+        {.name = std::string(fields[i].service), .workers = chosen.workers, .capacity = records_ahead, .ordered = true},
+        [&service = *services[i], i](const spool::context& asking, record r) {
+          return enrich(asking, service, i, std::move(r));
+        });
   }
   p.sink(spool::batch(std::move(records), chosen.batch, chosen.batch_wait), {.name = "write"},
          [&](const spool::context& writing, const record_batch& batch) -> spool::error {

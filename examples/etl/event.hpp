@@ -23,8 +23,8 @@ struct rejection {
   bool operator==(const rejection&) const = default;
 };
 
-// Reads {"id": text, "customer": text, "country": text, "amount": integer}; further members are ignored. A text has 1 to
-// 256 bytes and no control characters, so that every database takes it and every terminal survives it.
+// Reads {"id": text, "customer": text, "country": text, "amount": integer}; further members are ignored. A text has 1
+// to 256 bytes and no control characters, so that every database takes it and every terminal survives it.
 std::variant<event, rejection> parse_event(std::string_view line);
 
 }  // namespace etl

@@ -30,9 +30,10 @@ std::optional<text_line> line_splitter::rest() {
 
 text_line line_splitter::take(std::size_t text_bytes, std::size_t end_bytes) {
   const std::uint64_t whole = std::exchange(dropped_, 0) + text_bytes;
+  text_line line{.begin = begin_, .too_long = whole > longest_, .ended = end_bytes > 0};
   begin_.bytes += whole + end_bytes;
   ++begin_.lines;
-  text_line line{.end = begin_, .too_long = whole > longest_};
+  line.end = begin_;
   if (!line.too_long) {
     line.text.assign(buffer_, taken_, text_bytes);
     if (line.text.ends_with('\r')) line.text.pop_back();

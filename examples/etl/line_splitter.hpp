@@ -12,8 +12,10 @@ namespace etl {
 
 struct text_line {
   std::string text = {};  // without its end, "\n" or "\r\n"; empty if too_long
-  position end = {};      // what has been read once this line has: behind its end, and its number counted from 1
+  position begin = {};
+  position end = {};  // behind its end; end.lines is its number, counted from 1
   bool too_long = false;
+  bool ended = true;  // false: the last one, without a newline
 };
 
 // Makes lines of chunks. What it holds is bounded: of a line longer than `longest` only the length is kept.
@@ -31,8 +33,8 @@ class line_splitter {
   text_line take(std::size_t text_bytes, std::size_t end_bytes);
 
   std::string buffer_;
-  std::size_t taken_ = 0;     // of buffer_
-  std::size_t searched_ = 0;  // no newline in buffer_ from taken_ to here
+  std::size_t taken_ = 0;      // of buffer_
+  std::size_t searched_ = 0;   // no newline in buffer_ from taken_ to here
   std::uint64_t dropped_ = 0;  // bytes of the present line that are not in buffer_ any more
   position begin_;             // of the present line
   const std::size_t longest_;

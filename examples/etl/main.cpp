@@ -1,5 +1,5 @@
-// Scenario: events from files into a database, each exactly once whatever happens in between, enriched by three services
-// that may be slow, wrong or dead without stopping the rest.
+// Scenario: events from files into a database, each exactly once whatever happens in between, enriched by three
+// services that may be slow, wrong or dead without stopping the rest.
 
 #include <unistd.h>
 

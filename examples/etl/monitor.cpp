@@ -28,7 +28,7 @@ void monitor::committed(const record_batch& batch, const written& result) {
     const auto* refused = std::get_if<rejection>(&r.what);
     if (refused == nullptr) continue;
     --events;
-    complain(r.where, *refused);
+    complain(r, *refused);
   }
   counts_.rows += result.rows;
   counts_.duplicates += events - result.rows;
@@ -39,13 +39,15 @@ void monitor::note(const record& r) {
   bytes_done_ = bytes_before_[static_cast<std::size_t>(r.where.from - inputs_.data())] + r.where.end.bytes;
 }
 
-void monitor::complain(const origin& where, const rejection& refused) {
+void monitor::complain(const record& r, const rejection& refused) {
   const std::uint64_t before = counts_.rejected++;
   if (before > most_complaints) return;
   std::string line;
-  const std::string place = where.from->name + ":" + std::to_string(where.end.lines);
-  command::append_complaint(line, "etl", place,
-                            before < most_complaints ? refused.why : "rejected, too; the table rejects has the rest");
+  const std::string place = r.where.from->name + ":" + std::to_string(r.where.line);
+  std::string why = refused.why;
+  if (r.unfinished) why += "; the file ends in mid-line, this line is left for the next run";
+  if (before == most_complaints) why += "; the table rejects has the rest";
+  command::append_complaint(line, "etl", place, why);
   progress_.clear();
   std::fputs(line.c_str(), stderr);
 }

@@ -14,8 +14,8 @@
 
 namespace etl {
 
-// Counts what has been committed, and shows it: progress, and a message for each of the first rejected lines. The only one
-// that writes to stderr while the pipeline runs. Thread safe.
+// Counts what has been committed, and shows it: progress, and a message for each of the first rejected lines. The only
+// one that writes to stderr while the pipeline runs. Thread safe.
 class monitor {
  public:
   // `inputs` and `progress` outlive this.
@@ -30,7 +30,7 @@ class monitor {
   static constexpr std::uint64_t most_complaints = 20;
 
   void note(const record& r);
-  void complain(const origin& where, const rejection& refused);
+  void complain(const record& r, const rejection& refused);
 
   const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   const std::vector<input>& inputs_;

@@ -17,13 +17,17 @@ constexpr std::size_t most_workers = 10'000;
 constexpr std::size_t most_in_a_batch = 10'000;
 constexpr std::size_t most_milliseconds = 3'600'000;
 
-constexpr option known[] = {
-    {"workers", required_argument, nullptr, 'w'},    {"batch", required_argument, nullptr, 'b'},
-    {"batch-wait", required_argument, nullptr, 'W'}, {"database", required_argument, nullptr, 'd'},
-    {"services", required_argument, nullptr, 's'},   {"unreliable", required_argument, nullptr, 'u'},
-    {"dead", required_argument, nullptr, 'x'},       {"latency", required_argument, nullptr, 'l'},
-    {"timeout", required_argument, nullptr, 't'},    {"help", no_argument, nullptr, 'h'},
-    {nullptr, 0, nullptr, 0}};
+constexpr option known[] = {{"workers", required_argument, nullptr, 'w'},
+                            {"batch", required_argument, nullptr, 'b'},
+                            {"batch-wait", required_argument, nullptr, 'W'},
+                            {"database", required_argument, nullptr, 'd'},
+                            {"services", required_argument, nullptr, 's'},
+                            {"unreliable", required_argument, nullptr, 'u'},
+                            {"dead", required_argument, nullptr, 'x'},
+                            {"latency", required_argument, nullptr, 'l'},
+                            {"timeout", required_argument, nullptr, 't'},
+                            {"help", no_argument, nullptr, 'h'},
+                            {nullptr, 0, nullptr, 0}};
 
 struct reading {
   options& into;
@@ -54,7 +58,8 @@ struct reading {
     std::string_view left = ::optarg;
     for (std::size_t i = 0; i < field_count; ++i) {
       const std::size_t comma = left.find(',');
-      if ((comma == left.npos) != (i + 1 == field_count)) return refuse("--services takes three URLs: geo,customer,price");
+      const bool is_last = comma == left.npos;
+      if (is_last != (i + 1 == field_count)) return refuse("--services takes three URLs: geo,customer,price");
       auto url = http::parse_url(left.substr(0, comma));
       if (!url) return refuse("--services: " + url.error().message());
       if (url->target.find('?') != url->target.npos) return refuse("--services: a URL without a query");
@@ -98,7 +103,7 @@ struct reading {
 
 const char* usage() noexcept {
   return "usage: etl [OPTIONS] FILE|DIR|-\n"
-         "Reads events, one JSON object per line, asks three services about each, and writes rows to a database, each once.\n"
+         "Reads events, one JSON object per line, asks three services about each, and writes each once to a database.\n"
          "  --database FILE      an SQLite database, made if it is not there (default: etl.db)\n"
          "  --database URL       a PostgreSQL server: postgresql://user@host:port/name\n"
          "  --services A,B,C     the URLs of the services geo, customer and price (default: start our own)\n"
@@ -110,8 +115,8 @@ const char* usage() noexcept {
          "  --batch N            write N events in one transaction (default: 500)\n"
          "  --batch-wait MS      or what has come so long after the first of them (default: 50)\n"
          "Started again on the same files it goes on where the last transaction ended.\n"
-         "Exit status: 0 all written, 1 lines were rejected or something failed, 2 bad usage; 130, 143 stopped by SIGINT,\n"
-         "SIGTERM, what was written stays.\n";
+         "Exit status: 0 all written, 1 lines were rejected or something failed, 2 bad usage, no such FILE; 130, 143\n"
+         "stopped by SIGINT, SIGTERM: what was written stays.\n";
 }
 
 parse_result parse(int argc, char** argv, options& into, std::string& complaint) {

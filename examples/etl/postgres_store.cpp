@@ -58,12 +58,12 @@ std::int64_t number(std::uint64_t value) { return static_cast<std::int64_t>(valu
 db::postgres::command insert(const record& r, const event& e, const std::string& degraded) {
   db::postgres::command c{insert_event_sql, {e.id, e.customer, e.country, e.amount}};
   for (const field_value& value : r.values) c.parameters.push_back(to_parameter(value));
-  c.parameters.insert(c.parameters.end(), {degraded, r.where.from->name, number(r.where.end.lines)});
+  c.parameters.insert(c.parameters.end(), {degraded, r.where.from->name, number(r.where.line)});
   return c;
 }
 
 db::postgres::command insert(const record& r, const rejection& refused, const std::string&) {
-  return {insert_reject_sql, {r.where.from->name, number(r.where.end.lines), refused.why}};
+  return {insert_reject_sql, {r.where.from->name, number(r.where.line), refused.why}};
 }
 
 }  // namespace
@@ -97,6 +97,7 @@ spool::result<written> postgres_store::write(const spool::context& ctx, const re
   std::vector<db::postgres::command> commands;
   for (const record& r : batch) {
     degraded.push_back(degraded_services(r));
+    if (r.unfinished) continue;
     commands.push_back(std::visit([&](const auto& what) { return insert(r, what, degraded.back()); }, r.what));
   }
   const positions ends = last_positions(batch);
@@ -106,8 +107,11 @@ spool::result<written> postgres_store::write(const spool::context& ctx, const re
   const auto results = (*connection)->batch(ctx, commands);
   if (!results) return results.error();
   written counts;
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    if (std::holds_alternative<event>(batch[i].what)) counts.rows += static_cast<std::uint64_t>((*results)[i].affected());
+  std::size_t next = 0;
+  for (const record& r : batch) {
+    if (r.unfinished) continue;
+    const std::int64_t affected = (*results)[next++].affected();
+    if (std::holds_alternative<event>(r.what)) counts.rows += static_cast<std::uint64_t>(affected);
   }
   return counts;
 }

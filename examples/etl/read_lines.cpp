@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "chunk_input.hpp"
-#include "line_splitter.hpp"
 
 namespace etl {
 namespace {
@@ -16,11 +15,12 @@ bool is_blank(const text_line& line) {
   return !line.too_long && line.text.find_first_not_of(" \t\r") == line.text.npos;
 }
 
-bool pass_on(const input& from, text_line line, const spool::sender<raw_line>& out) {
-  return is_blank(line) || out.send({{&from, line.end}, std::move(line.text), line.too_long});
+bool pass_on(const input& from, text_line line, const spool::sender<input_line>& out) {
+  return is_blank(line) || out.send({&from, std::move(line)});
 }
 
-spool::error read_one(const spool::context& ctx, const input& from, position begin, const spool::sender<raw_line>& out) {
+spool::error read_one(const spool::context& ctx, const input& from, position begin,
+                      const spool::sender<input_line>& out) {
   chunk_input bytes;
   if (spool::error failed = bytes.open(ctx, from, begin)) return failed;
   line_splitter lines(begin, longest_line_bytes);
@@ -40,7 +40,7 @@ spool::error read_one(const spool::context& ctx, const input& from, position beg
 }  // namespace
 
 spool::error read_lines(const spool::context& ctx, const std::vector<input>& inputs, const positions& done,
-                        const spool::sender<raw_line>& out) {
+                        const spool::sender<input_line>& out) {
   for (const input& from : inputs) {
     const auto known = from.has_position ? done.find(from.name) : done.end();
     const position begin = known == done.end() ? position() : known->second;

@@ -13,9 +13,9 @@
 namespace etl {
 
 struct sample_service_options {
-  unsigned unreliable_percent = 0;        // of the answers are a 503, no JSON, or do not come
+  unsigned unreliable_percent = 0;  // of the answers are a 503, no JSON, or do not come
   std::chrono::milliseconds latency{0};
-  bool dead = false;                      // accepts connections and never answers
+  bool dead = false;  // accepts connections and never answers
 };
 
 // A service of our own on a loopback port, served from here on until this is destroyed.

@@ -13,15 +13,15 @@
 
 namespace etl {
 
-// Asks one service, through all that stands between us and a dependency that fails, from the outside in: answers that are
-// known already; one question at a time about the same thing; retries, with jitter and a budget; a circuit breaker,
+// Asks one service, through all that stands between us and a dependency that fails, from the outside in: answers that
+// are known already; one question at a time about the same thing; retries, with jitter and a budget; a circuit breaker,
 // which counts every attempt; a timeout for each attempt. Thread safe.
 class service_client {
  public:
   // `client` outlives this.
   service_client(const field& asked, http::url base, http::client& client, std::chrono::milliseconds timeout);
 
-  // What the service says about the event; monostate if that is nothing (404). An error: it gave no answer, or ctx is done.
+  // What the service says about the event; monostate if that is nothing (404). An error: no answer, or ctx is done.
   spool::result<field_value> find(const spool::context& ctx, const event& e);
 
   spool::circuit_state state() const { return breaker_.state(); }

@@ -98,8 +98,8 @@ spool::result<positions> sqlite_store::load_now() {
     const spool::result<bool> row = all->step();
     if (!row) return row.error();
     if (!*row) return found;
-    found.emplace(all->text(0), position{static_cast<std::uint64_t>(all->integer(1)),
-                                         static_cast<std::uint64_t>(all->integer(2))});
+    found.emplace(all->text(0),
+                  position{static_cast<std::uint64_t>(all->integer(1)), static_cast<std::uint64_t>(all->integer(2))});
   }
 }
 
@@ -108,6 +108,7 @@ spool::result<written> sqlite_store::write_now(const record_batch& batch) {
   if (!transaction) return transaction.error();
   written counts;
   for (const record& r : batch) {
+    if (r.unfinished) continue;
     if (spool::error failed = std::visit([&](const auto& what) { return insert(r, what); }, r.what)) return failed;
     if (std::holds_alternative<event>(r.what)) counts.rows += static_cast<std::uint64_t>(connection_.changes());
   }
@@ -122,12 +123,12 @@ spool::result<written> sqlite_store::write_now(const record_batch& batch) {
 spool::error sqlite_store::insert(const record& r, const event& e) {
   insert_event_.bind(1, e.id).bind(2, e.customer).bind(3, e.country).bind(4, e.amount);
   for (std::size_t i = 0; i < field_count; ++i) bind(insert_event_, static_cast<int>(5 + i), r.values[i]);
-  insert_event_.bind(8, degraded_services(r)).bind(9, r.where.from->name).bind(10, r.where.end.lines);
+  insert_event_.bind(8, degraded_services(r)).bind(9, r.where.from->name).bind(10, r.where.line);
   return insert_event_.run();
 }
 
 spool::error sqlite_store::insert(const record& r, const rejection& refused) {
-  return insert_reject_.bind(1, r.where.from->name).bind(2, r.where.end.lines).bind(3, refused.why).run();
+  return insert_reject_.bind(1, r.where.from->name).bind(2, r.where.line).bind(3, refused.why).run();
 }
 
 }  // namespace etl

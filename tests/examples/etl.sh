@@ -38,7 +38,7 @@ events() {
   }'
 }
 
-# rows: the lines that `dump` gives for these events when every service answers. Not from the program: by its documented rules.
+# rows: the lines that `dump` gives for these events when every service answers, by the services' documented rules.
 rows() {
   sed -E 's/^\{"id":"([^"]*)","customer":"([^"]*)","country":"([^"]*)","amount":(-?[0-9]+)\}$/\1|\2|\3|\4/' |
     awk -F'|' -v OFS='|' '{
@@ -148,8 +148,8 @@ test_kill_9() {
   [ "$(sqlite3 killed.db 'select count(*) > 0 and count(*) < 12000 from events')" -eq 1 ] ||
     fail "kill -9: not in mid-run: $(sqlite3 killed.db 'select count(*) from events') rows"
   # All that is in front of the position is there, nothing behind it.
-  [ "$(sqlite3 killed.db 'select (select lines from positions) = (select count(*) from events) + (select count(*) from rejects)')" = 1 ] ||
-    fail 'kill -9: the position does not fit the rows'
+  [ "$(sqlite3 killed.db 'select lines = (select count(*) from events) + (select count(*) from rejects)
+                          from positions')" = 1 ] || fail 'kill -9: the position does not fit the rows'
   "$binary" --database killed.db kill.jsonl >.out 2>.err
   dump_all whole.db >.want
   dump_all killed.db | cmp -s .want - || fail 'kill -9: the tables differ from those of an uninterrupted run'
@@ -185,6 +185,28 @@ test_stopped() {
   [ "$status" -eq 143 ] || fail "SIGTERM while all wait: status $status: $(cat .err)"
 }
 
+# The first signal asks; while SQLite waits for a lock nothing comes of that. The second one kills.
+test_second_signal() {
+  events 1 10 >second.jsonl
+  expect 0 'before the lock' "$binary" --database second.db second.jsonl
+  mkfifo hold
+  sqlite3 second.db <hold >/dev/null &
+  local holder=$! pid status=0
+  exec 9>hold
+  echo 'pragma locking_mode = exclusive; begin exclusive; insert into rejects values (1, 1, 1);' >&9
+  sleep 0.3
+  env --default-signal=INT "$binary" --database second.db second.jsonl >.out 2>.err &
+  pid=$!
+  sleep 0.7
+  kill -INT "$pid"
+  sleep 0.3
+  kill -TERM "$pid" || fail 'second signal: the first one sufficed'
+  wait "$pid" 2>/dev/null || status=$?
+  [ "$status" -eq 143 ] || fail "second signal: status $status: $(cat .err)"
+  exec 9>&-
+  wait "$holder"
+}
+
 test_bad_lines() {
   {
     events 1 2
@@ -214,6 +236,23 @@ test_bad_lines() {
   expect 1 'many bad lines' "$binary" --database many.db many.jsonl
   reported 'many bad lines' 'rejected: 500'
   [ "$(wc -l <.err)" -eq 21 ] || fail "many bad lines: $(wc -l <.err) messages"
+}
+
+# A line that somebody is still writing is neither lost nor taken for a bad one.
+test_growing_file() {
+  events 1 11 | head -c -20 >growing.jsonl
+  expect 1 'half a line' "$binary" --database growing.db growing.jsonl
+  grep -q "^etl: $scratch/growing.jsonl:11: not JSON.*left for the next run" .err || fail "half a line: $(cat .err)"
+  reported 'half a line' 'rows: 10'
+  [ "$(sqlite3 growing.db 'select lines, (select count(*) from rejects) from positions')" = '10|0' ] ||
+    fail "half a line: $(sqlite3 growing.db 'select * from positions')"
+  events 1 11 | head -c -1 >growing.jsonl
+  expect 0 'a whole line without its end' "$binary" --database growing.db growing.jsonl
+  reported 'a whole line without its end' 'rows: 1'
+  events 1 12 >growing.jsonl
+  rows <growing.jsonl >.want
+  expect 0 'grown' "$binary" --database growing.db growing.jsonl
+  holds grown growing.db
 }
 
 test_folder() {
@@ -257,14 +296,15 @@ test_changed_file() {
 
 test_progress() {
   command -v script >/dev/null || return 0
-  script -qec "'$binary' --database clean_2.db --latency 5 --workers 4 clean.jsonl" /dev/null >.out 2>.err </dev/null
+  events 1 1500 >progress.jsonl
+  script -qec "'$binary' --database progress.db --latency 5 --workers 4 progress.jsonl" /dev/null >.out 2>.err </dev/null
   grep -qaE '\[#+\.+\] +[0-9]+ % [0-9]+ events' .out || fail "progress: no bar on a terminal: $(head -c 300 .out)"
 }
 
 test_wrong_use() {
   local words
-  for words in '' 'a b' '--workers 0 a' '--batch x a' '--unreliable 101 a' '--unreliable -1 a' '--dead tax a' '--quick a' \
-    '--services http://h/ a' '--services http://h/,http://h/,ftp://h/ a' '--batch' \
+  for words in '' 'a b' '--workers 0 a' '--batch x a' '--unreliable 101 a' '--unreliable -1 a' '--dead tax a' \
+    '--quick a' '--services http://h/ a' '--services http://h/,http://h/,ftp://h/ a' '--batch' \
     '--services http://h/,http://h/,http://h/ --unreliable 3 a'; do
     # shellcheck disable=SC2086
     expect 2 "options: $words" "$binary" $words
@@ -274,12 +314,14 @@ test_wrong_use() {
   expect 2 'no such file' "$binary" --database no.db nowhere
   grep -q '^etl: nowhere: No such file or directory$' .err || fail "no such file: $(cat .err)"
   [ ! -e no.db ] || fail 'no such file: made a database'
-  expect 1 'no database' "$binary" --database /nowhere/etl.db clean.jsonl
+  events 1 1 >one.jsonl
+  expect 1 'no database' "$binary" --database /nowhere/etl.db one.jsonl
   expect 0 help "$binary" --help
 }
 
-for each in ${ETL_TESTS:-test_clean_run test_unreliable test_dead_service test_kill_9 test_stopped test_bad_lines \
-  test_folder test_standard_input test_changed_file test_progress test_wrong_use}; do
+all=(test_clean_run test_unreliable test_dead_service test_kill_9 test_stopped test_second_signal test_bad_lines
+  test_growing_file test_folder test_standard_input test_changed_file test_progress test_wrong_use)
+for each in ${ETL_TESTS:-"${all[@]}"}; do
   SECONDS=0
   "$each"
   echo "$each: $SECONDS s"

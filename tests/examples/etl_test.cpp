@@ -1,8 +1,15 @@
 // The parts of the example etl that stand alone.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
+#include <boost/beast/http/status.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
 #include <optional>
+#include <spool/spool.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,11 +19,16 @@
 #include "answer_cache.hpp"
 #include "event.hpp"
 #include "fields.hpp"
+#include "http/client.hpp"
+#include "http/server.hpp"
+#include "http/url.hpp"
+#include "input_line.hpp"
 #include "line_splitter.hpp"
 #include "options.hpp"
 #include "query.hpp"
 #include "record.hpp"
 #include "sample_answers.hpp"
+#include "service_client.hpp"
 #include "store.hpp"
 #include "totals.hpp"
 
@@ -43,10 +55,13 @@ TEST(EtlEvent, TakesTheWholeRangeOfAmounts) {
 TEST(EtlEvent, RejectsWhatIsNone) {
   for (const std::string_view line :
        {"", "x", "[]", "1", "null", "{}", R"({"id":"e","customer":"c","country":"DE"})",
-        R"({"id":"e","customer":"c","country":"DE","amount":1.0})", R"({"id":"e","customer":"c","country":"DE","amount":"1"})",
+        R"({"id":"e","customer":"c","country":"DE","amount":1.0})",
+        R"({"id":"e","customer":"c","country":"DE","amount":"1"})",
         R"({"id":1,"customer":"c","country":"DE","amount":1})", R"({"id":"","customer":"c","country":"DE","amount":1})",
-        R"({"id":"e","customer":"c\n","country":"DE","amount":1})", R"({"id":"e","customer":"c","country":"DE","amount":1)",
-        R"({"id":"e","customer":"c","country":"DE","amount":1} {})", R"({"id":"e","customer":"c","country":null,"amount":1})"}) {
+        R"({"id":"e","customer":"c\n","country":"DE","amount":1})",
+        R"({"id":"e","customer":"c","country":"DE","amount":1)",
+        R"({"id":"e","customer":"c","country":"DE","amount":1} {})",
+        R"({"id":"e","customer":"c","country":null,"amount":1})"}) {
     EXPECT_TRUE(is_rejected(line)) << line;
   }
 }
@@ -130,7 +145,8 @@ TEST(EtlFields, AnswersComeBackAsTheyWereGiven) {
 
 TEST(EtlFields, AnswersThatMakeNoSenseAreNone) {
   const field& price = fields[*find_field("price")];
-  for (const std::string_view body : {"", "nonsense", "{}", "[]", R"({"price":"1"})", R"({"price":1.5})", R"({"region":1})"}) {
+  for (const std::string_view body :
+       {"", "nonsense", "{}", "[]", R"({"price":"1"})", R"({"price":1.5})", R"({"region":1})"}) {
     EXPECT_EQ(parse_answer(price, body), std::nullopt) << body;
   }
   EXPECT_EQ(parse_answer(fields[*find_field("geo")], R"({"region":"a\u0000b"})"), std::nullopt);
@@ -167,7 +183,7 @@ TEST(EtlAnswerCache, KeepsWhatIsAskedForAndStaysBounded) {
 
 TEST(EtlStore, ABatchMovesEachInputToItsLastLine) {
   const input a{.name = "a"}, b{.name = "b"}, stream{.name = "-", .has_position = false};
-  const auto at = [](const input& from, position end) { return record{.where = {&from, end}}; };
+  const auto at = [](const input& from, position end) { return record{.where = {&from, end.lines, end}}; };
   const record_batch batch{at(a, {10, 1}), at(a, {20, 2}), at(stream, {5, 1}), at(b, {7, 1})};
   EXPECT_EQ(last_positions(batch), (positions{{"a", {20, 2}}, {"b", {7, 1}}}));
 }
@@ -177,6 +193,22 @@ TEST(EtlRecord, NamesTheServicesThatGaveNoAnswer) {
   EXPECT_EQ(degraded_services(r), "");
   r.degraded = 0b101;
   EXPECT_EQ(degraded_services(r), "geo,price");
+}
+
+TEST(EtlRecord, WhatIsNoEventAtTheEndOfAFileMayBeHalfOfOne) {
+  const input file{.name = "a"}, stream{.name = "-", .has_position = false};
+  text_line line{.text = "{\"id\":", .begin = {10, 3}, .end = {16, 4}, .ended = false};
+  const record in_file = to_record({&file, line});
+  EXPECT_TRUE(in_file.unfinished);
+  EXPECT_EQ(in_file.where.end, line.begin);
+  EXPECT_EQ(in_file.where.line, 4U);
+  EXPECT_FALSE(to_record({&stream, line}).unfinished);
+  line.ended = true;
+  EXPECT_FALSE(to_record({&file, line}).unfinished);
+  line = {.text = R"({"id":"e","customer":"c","country":"DE","amount":1})", .end = {60, 4}, .ended = false};
+  const record whole = to_record({&file, line});
+  EXPECT_TRUE(std::holds_alternative<event>(whole.what));
+  EXPECT_EQ(whole.where.end, line.end);
 }
 
 TEST(EtlTotals, TheReportEndsWithTheRate) {
@@ -206,8 +238,8 @@ parse_result parse_words(std::vector<std::string> words, options& into, std::str
 TEST(EtlOptions, AreRead) {
   options chosen;
   std::string complaint;
-  ASSERT_EQ(parse_words({"--workers", "3", "in", "--services", "http://a/x,http://b:81/y,http://c/", "--timeout=7"}, chosen,
-                        complaint),
+  ASSERT_EQ(parse_words({"--workers", "3", "in", "--services", "http://a/x,http://b:81/y,http://c/", "--timeout=7"},
+                        chosen, complaint),
             parse_result::run)
       << complaint;
   EXPECT_EQ(chosen.input, "in");
@@ -222,6 +254,109 @@ TEST(EtlOptions, DeadServicesAddUp) {
   std::string complaint;
   ASSERT_EQ(parse_words({"--dead", "price", "--dead", "geo", "-"}, chosen, complaint), parse_result::run) << complaint;
   EXPECT_EQ(chosen.dead, (std::array<bool, 3>{true, false, true}));
+}
+
+// A service whose answers a test decides, and a client for it.
+class EtlServiceClient : public testing::Test {
+ protected:
+  using answer_function = std::function<std::pair<unsigned, std::string>(const spool::context&, int asked)>;
+
+  static constexpr std::chrono::milliseconds no_timeout = std::chrono::minutes(5);
+
+  // Runs `test` with a client of a price service that answers the n-th question, counted from 1, with a status and a
+  // body.
+  void with_service(std::chrono::milliseconds timeout, const answer_function& answer,
+                    const std::function<void(service_client&)>& test) {
+    spool::run([&] {
+      http::server server({}, [&](const spool::context& ctx, const http::request& asked) {
+        const auto [status, body] = answer(ctx, ++asked_);
+        return http::reply(asked, boost::beast::http::int_to_status(status), body);
+      });
+      spool::errgroup serving;
+      serving.go([&] { return server.serve(serving.context()); });
+      {
+        http::client transport;
+        const auto base = http::parse_url("http://127.0.0.1:" + std::to_string(server.port()) + "/price");
+        service_client client(fields[*find_field("price")], base.value(), transport, timeout);
+        test(client);
+      }
+      server.stop_accepting();
+      EXPECT_FALSE(serving.wait());
+    });
+  }
+  static event event_of(std::int64_t amount) { return {"e", "c", "DE", amount}; }
+
+  const spool::context ctx_ = spool::context::background();
+  std::atomic<int> asked_{0};
+};
+
+TEST_F(EtlServiceClient, AsksAgainWhenTheServiceFails) {
+  const auto answer = [](const spool::context&, int asked) -> std::pair<unsigned, std::string> {
+    if (asked == 1) return {503, "{}"};
+    if (asked == 2) return {200, "nonsense"};
+    return {200, R"({"price":7})"};
+  };
+  with_service(no_timeout, answer, [&](service_client& client) {
+    EXPECT_EQ(client.find(ctx_, event_of(1)).value(), field_value(std::int64_t{7}));
+    EXPECT_EQ(asked_, 3);
+    EXPECT_EQ(client.retries(), 2U);
+  });
+}
+
+TEST_F(EtlServiceClient, AsksOnceForTheSame) {
+  const auto answer = [](const spool::context&, int) { return std::pair(200U, std::string(R"({"price":7})")); };
+  with_service(no_timeout, answer, [&](service_client& client) {
+    spool::wait_group asking;
+    for (int i = 0; i < 20; ++i) asking.go([&] { EXPECT_TRUE(client.find(ctx_, event_of(1))); });
+    asking.wait();
+    EXPECT_TRUE(client.find(ctx_, event_of(1)));
+    EXPECT_EQ(asked_, 1);
+    EXPECT_TRUE(client.find(ctx_, event_of(2)));
+    EXPECT_EQ(asked_, 2);
+  });
+}
+
+TEST_F(EtlServiceClient, NothingKnownIsAnAnswer) {
+  const auto answer = [](const spool::context&, int) { return std::pair(404U, std::string()); };
+  with_service(no_timeout, answer, [&](service_client& client) {
+    EXPECT_EQ(client.find(ctx_, event_of(1)).value(), field_value());
+    EXPECT_EQ(asked_, 1);
+  });
+}
+
+TEST_F(EtlServiceClient, AQuestionThatIsRefusedSaysNothingAboutTheService) {
+  const auto answer = [](const spool::context&, int) { return std::pair(400U, std::string("{}")); };
+  with_service(no_timeout, answer, [&](service_client& client) {
+    for (int i = 0; i < 30; ++i) EXPECT_FALSE(client.find(ctx_, event_of(i)));
+    EXPECT_EQ(asked_, 30) << "no retries";
+    EXPECT_EQ(client.state(), spool::circuit_state::closed);
+  });
+}
+
+TEST_F(EtlServiceClient, StopsAskingAServiceThatIsDead) {
+  const auto answer = [](const spool::context& ctx, int) {
+    ctx.wait();
+    return std::pair(503U, std::string("{}"));
+  };
+  with_service(std::chrono::milliseconds(5), answer, [&](service_client& client) {
+    for (int i = 0; i < 100; ++i) EXPECT_FALSE(client.find(ctx_, event_of(i)));
+    EXPECT_GE(client.times_opened(), 1U);
+  });
+}
+
+TEST_F(EtlServiceClient, EndsWithItsContext) {
+  const spool::cancel_scope scope = spool::with_cancel(ctx_);
+  const auto answer = [&](const spool::context& ctx, int) {
+    scope.cancel();
+    ctx.wait();
+    return std::pair(503U, std::string("{}"));
+  };
+  with_service(no_timeout, answer, [&](service_client& client) {
+    const auto found = client.find(scope.ctx(), event_of(1));
+    ASSERT_FALSE(found);
+    EXPECT_EQ(found.error(), spool::errc::canceled);
+    EXPECT_EQ(client.retries(), 0U);
+  });
 }
 
 }  // namespace
