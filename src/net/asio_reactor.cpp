@@ -1,13 +1,12 @@
 #include "asio_reactor.hpp"
 
 #include <boost/asio/bind_allocator.hpp>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 
 #include <sys/timerfd.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <cstdint>
 #include <ctime>
 #include <system_error>
 
@@ -35,11 +34,12 @@ asio_reactor::asio_reactor() : alarm_(io_, make_timer_descriptor()) {
 }
 
 void asio_reactor::listen_to_alarm() {
-  alarm_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& ec) {
+  // A read, not a wait for readiness: that would make a system call more to be told again.
+  const auto into = boost::asio::buffer(&expirations_, sizeof expirations_);
+  alarm_.async_read_some(into, [this](const boost::system::error_code& ec, std::size_t) {
     if (ec) return;
-    std::uint64_t expirations = 0;
-    [[maybe_unused]] const auto bytes = ::read(alarm_.native_handle(), &expirations, sizeof expirations);
     alarm_at_ = time_point::max();
+    alarm_rang_ = true;
     listen_to_alarm();
   });
 }
@@ -57,16 +57,17 @@ void asio_reactor::set_alarm(time_point when) noexcept {
   ::timerfd_settime(alarm_.native_handle(), TFD_TIMER_ABSTIME, &at, nullptr);
 }
 
-void asio_reactor::poll() noexcept {
+bool asio_reactor::poll() noexcept {
   if (io_.stopped()) io_.restart();  // somebody called stop(), which would end all I/O of the runtime
-  io_.poll();
+  return io_.poll() != 0;
 }
 
 void asio_reactor::wait_until(time_point deadline) noexcept {
   set_alarm(deadline);
   if (io_.stopped()) io_.restart();
+  alarm_rang_ = false;
   io_.run_one();
-  io_.poll();
+  if (!alarm_rang_) io_.poll();  // what came together is served together; an alarm comes alone
 }
 
 void asio_reactor::interrupt() noexcept {

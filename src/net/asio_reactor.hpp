@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 namespace spool::detail {
 
@@ -19,7 +20,7 @@ class asio_reactor final : public reactor {
  public:
   asio_reactor();
 
-  void poll() noexcept override;
+  bool poll() noexcept override;
   void wait_until(time_point deadline) noexcept override;
   void interrupt() noexcept override;
   bool quiet() const noexcept override;
@@ -49,7 +50,10 @@ class asio_reactor final : public reactor {
 
   boost::asio::io_context io_;
   boost::asio::posix::stream_descriptor alarm_;  // a timerfd
-  time_point alarm_at_ = time_point::max();      // touched by who is inside the reactor only
+  // Touched by who is inside the reactor only.
+  time_point alarm_at_ = time_point::max();
+  bool alarm_rang_ = false;
+  std::uint64_t expirations_ = 0;                // read from the timerfd, of no interest
   std::atomic<bool> interrupted_{false};         // an interruption is queued, its memory in use
   alignas(std::max_align_t) std::byte interruption_[interruption_bytes];
 };

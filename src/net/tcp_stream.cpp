@@ -63,6 +63,13 @@ std::size_t bytes_in(std::span<const asio::mutable_buffer> list) noexcept {
   return bytes;
 }
 
+/// True, and the error that says so: ctx is done.
+bool stopped(const context& ctx, error_code& ec) {
+  if (!ctx.done()) return false;
+  ec = ctx.err() == errc::deadline_exceeded ? error_code(asio::error::timed_out) : asio::error::operation_aborted;
+  return true;
+}
+
 /// A list of buffers as Asio takes it.
 template <class Buffer>
 auto sequence(std::span<const Buffer> list) {
@@ -76,16 +83,10 @@ tcp_stream::tcp_stream(asio::ip::tcp::socket socket) : socket_(std::move(socket)
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
 }
 
-bool tcp_stream::stopped(error_code& ec) const {
-  if (!ctx_.done()) return false;
-  ec = ctx_.err() == errc::deadline_exceeded ? error_code(asio::error::timed_out) : asio::error::operation_aborted;
-  return true;
-}
-
 std::size_t tcp_stream::read_pieces(const asio::mutable_buffer* first, std::size_t n, error_code& ec) {
   const std::span list(first, n);
   ec.clear();
-  if (stopped(ec) || n == 0) return 0;
+  if (stopped(read_ctx_, ec) || n == 0) return 0;
   std::size_t bytes = 0;
   // A peer that has been read empty has seldom sent more by now: waiting at once saves a call that would find nothing.
   const transfer now = more_to_read_ ? receive_now(socket_.native_handle(), list) : transfer{-1, EAGAIN};
@@ -98,8 +99,8 @@ std::size_t tcp_stream::read_pieces(const asio::mutable_buffer* first, std::size
     bytes = static_cast<std::size_t>(now.bytes);
     if (bytes == 0) ec = asio::error::eof;
   } else {
-    bytes = socket_.async_read_some(sequence(list), use_fiber(ctx_)[ec]);
-    if (ec == asio::error::operation_aborted) stopped(ec);
+    bytes = socket_.async_read_some(sequence(list), use_fiber(read_ctx_)[ec]);
+    if (ec == asio::error::operation_aborted) stopped(read_ctx_, ec);
   }
   more_to_read_ = bytes == bytes_in(list);
   return bytes;
@@ -108,7 +109,7 @@ std::size_t tcp_stream::read_pieces(const asio::mutable_buffer* first, std::size
 std::size_t tcp_stream::write_pieces(const asio::const_buffer* first, std::size_t n, error_code& ec) {
   const std::span list(first, n);
   ec.clear();
-  if (stopped(ec) || n == 0) return 0;
+  if (stopped(write_ctx_, ec) || n == 0) return 0;
   const transfer now = send_now(socket_.native_handle(), list);
   if (!must_wait(now)) {
     detail::spend_budget();
@@ -116,8 +117,8 @@ std::size_t tcp_stream::write_pieces(const asio::const_buffer* first, std::size_
     ec.assign(now.error, boost::system::system_category());
     return 0;
   }
-  const std::size_t bytes = socket_.async_write_some(sequence(list), use_fiber(ctx_)[ec]);
-  if (ec == asio::error::operation_aborted) stopped(ec);
+  const std::size_t bytes = socket_.async_write_some(sequence(list), use_fiber(write_ctx_)[ec]);
+  if (ec == asio::error::operation_aborted) stopped(write_ctx_, ec);
   return bytes;
 }
 

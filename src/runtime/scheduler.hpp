@@ -14,6 +14,7 @@
 #include <spool/runtime/detail/reactor.hpp>
 #include <spool/runtime/runtime.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -32,7 +33,7 @@ class scheduler {
   void make_ready(fiber& f) noexcept;
   /// Everything that waits in the inbox, in the order in which it came.
   runnable_chain take_inbox() noexcept;
-  bool inbox_empty() const noexcept { return inbox_.load(std::memory_order_acquire) == nullptr; }
+  bool inbox_empty() const noexcept { return inbox_.load(std::memory_order_seq_cst) == nullptr; }
   std::size_t live() const noexcept;
   void count_guest(int change) noexcept { guests_.fetch_add(change, std::memory_order_acq_rel); }
 
@@ -57,11 +58,13 @@ class scheduler {
   bool reactor_unattended() const noexcept {
     return attached_reactor() != nullptr && !reactor_taken_.load(std::memory_order_seq_cst);
   }
-  /// True once per interval, for one caller or for a few.
-  bool reactor_poll_due(time_point now) noexcept {
-    if (now.time_since_epoch().count() < next_reactor_poll_.load(std::memory_order_relaxed)) return false;
-    next_reactor_poll_.store((now + reactor_poll_interval).time_since_epoch().count(), std::memory_order_relaxed);
-    return true;
+  bool reactor_poll_due(time_point now) const noexcept {
+    return now.time_since_epoch().count() >= next_reactor_poll_.load(std::memory_order_relaxed);
+  }
+  /// By who is inside the reactor. I/O that comes thick and fast is looked for more often than I/O that does not come.
+  void reactor_polled(time_point now, bool found) noexcept {
+    reactor_interval_ = found ? shortest_reactor_interval : std::min(reactor_interval_ * 2, longest_reactor_interval);
+    next_reactor_poll_.store((now + reactor_interval_).time_since_epoch().count(), std::memory_order_relaxed);
   }
 
   void* attach(attachment (*make)());
@@ -102,7 +105,8 @@ class scheduler {
   runnable_chain take_starved() noexcept;
 
  private:
-  static constexpr std::chrono::microseconds reactor_poll_interval{25};
+  static constexpr std::chrono::nanoseconds shortest_reactor_interval{4'000};
+  static constexpr std::chrono::nanoseconds longest_reactor_interval{32'000};
   void inject(runnable& r) noexcept;
   void stop_threads() noexcept;
 
@@ -122,6 +126,7 @@ class scheduler {
   std::atomic<reactor*> reactor_{nullptr};
   std::atomic<clock::rep> next_reactor_poll_{0};
   alignas(cache_line_bytes) std::atomic<bool> reactor_taken_{false};
+  std::chrono::nanoseconds reactor_interval_ = shortest_reactor_interval;  // guarded by reactor_taken_
   thread_lock starved_lock_;
   runnable_chain starved_;                   // guarded by starved_lock_
   std::atomic<bool> starving_{false};        // starved_ holds something

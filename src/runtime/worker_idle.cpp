@@ -57,9 +57,10 @@ void worker::poll() noexcept {
 }
 
 void worker::poll_reactor() noexcept {
-  if (!owner.reactor_poll_due(clock::now()) || !owner.enter_reactor()) return;
+  const time_point now = clock::now();
+  if (!owner.reactor_poll_due(now) || !owner.enter_reactor()) return;
   serving_reactor_ = true;
-  owner.attached_reactor()->poll();
+  owner.reactor_polled(now, owner.attached_reactor()->poll());
   serving_reactor_ = false;
   owner.leave_reactor();
   if (queue.size() > 1) owner.idle().notice_local_push();
@@ -196,7 +197,10 @@ void worker::sleep() noexcept {
 void worker::rest(std::uint32_t where, time_point until) noexcept {
   if (where == in_reactor) {
     serving_reactor_ = true;
-    if (sleep_word_.load(std::memory_order_acquire) == where) owner.attached_reactor()->wait_until(until);
+    if (sleep_word_.load(std::memory_order_acquire) == where) {
+      owner.attached_reactor()->wait_until(until);
+      owner.reactor_polled(clock::now(), !queue.empty());
+    }
     serving_reactor_ = false;
     return;
   }
@@ -214,8 +218,9 @@ bool worker::watch() noexcept {
   nap_ = std::clamp<std::chrono::nanoseconds>(nap_ * 2, first_nap, longest_nap);
   idle.begin_search();  // keeps local pushes from waking anybody
   const std::uint32_t where = owner.enter_reactor() ? in_reactor : asleep;
-  sleep_word_.store(where, std::memory_order_relaxed);
-  heavy_fence();
+  // Pairs with who calls from outside: it fills the inbox or sets attention_, then reads watcher_ or sleep_word_. All
+  // seq_cst, so one sees the other; a local push calls nobody while one watches, so no heavy fence is needed.
+  sleep_word_.store(where, std::memory_order_seq_cst);
   if (owner.inbox_empty() && !owner.exiting() && !attention_.load(std::memory_order_seq_cst)) {
     const time_point nap_ends = clock::now() + nap_;
     rest(where, std::min({nap_ends, timers.next_deadline(), boost_deadline.load(std::memory_order_relaxed)}));

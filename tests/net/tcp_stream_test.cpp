@@ -94,6 +94,22 @@ TEST_P(TcpStream, StopsWhenTheContextIsDone) {
   });
 }
 
+TEST_P(TcpStream, OneDirectionMayStopAlone) {
+  run([] {
+    connected_pair pair;
+    spool::tcp_stream near(std::move(pair.near));
+    const auto scope = spool::with_cancel(spool::context::background());
+    near.set_read_context(scope.ctx());
+    scope.cancel();
+    std::string buffer(1, 'w');
+    boost::system::error_code ec;
+    EXPECT_EQ(near.read_some(asio::buffer(buffer), ec), 0u);
+    EXPECT_EQ(ec, asio::error::operation_aborted);
+    EXPECT_EQ(near.write_some(asio::buffer(buffer), ec), 1u);
+    EXPECT_FALSE(ec) << ec.message();
+  });
+}
+
 TEST_P(TcpStream, SeesThatThePeerHasGone) {
   run([] {
     connected_pair pair;

@@ -28,7 +28,10 @@ class tcp_stream {
 
   /// From now on reads and writes end with `operation_aborted` when ctx is done (`timed_out` when its deadline has passed);
   /// one that could proceed is not tried either. Not while one is under way.
-  void set_context(const context& ctx) { ctx_ = ctx; }
+  void set_context(const context& ctx) { read_ctx_ = write_ctx_ = ctx; }
+  /// The same for one direction: a service that stops reads no more but still writes its answers.
+  void set_read_context(const context& ctx) { read_ctx_ = ctx; }
+  void set_write_context(const context& ctx) { write_ctx_ = ctx; }
 
   /// Waits until at least one byte has come; the number of bytes. The peer's orderly end: `boost::asio::error::eof`.
   template <class MutableBufferSequence>
@@ -76,14 +79,14 @@ class tcp_stream {
 
   std::size_t read_pieces(const boost::asio::mutable_buffer* list, std::size_t n, boost::system::error_code& ec);
   std::size_t write_pieces(const boost::asio::const_buffer* list, std::size_t n, boost::system::error_code& ec);
-  bool stopped(boost::system::error_code& ec) const;
   std::size_t checked(std::size_t n) const {
     if (last_error_) throw boost::system::system_error(last_error_);
     return n;
   }
 
   boost::asio::ip::tcp::socket socket_;
-  context ctx_ = context::background();
+  context read_ctx_ = context::background();
+  context write_ctx_ = context::background();
   boost::system::error_code last_error_;  // of the overloads that throw
   bool more_to_read_ = true;              // the last read may have left something behind
 };

@@ -18,8 +18,8 @@ class reactor {
   reactor& operator=(const reactor&) = delete;
   virtual ~reactor() = default;
 
-  /// Serves what is ready.
-  virtual void poll() noexcept = 0;
+  /// Serves what is ready. False: nothing was.
+  virtual bool poll() noexcept = 0;
   /// Waits until something was served, `deadline` has passed or interrupt() is called. May return early.
   virtual void wait_until(time_point deadline) noexcept = 0;
   /// From any thread: ends a wait, the next one if none is under way.
