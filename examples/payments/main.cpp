@@ -71,9 +71,10 @@ int serve(const options& chosen) {
     return e;
   });
   const spool::shutdown_summary ending = shutdown.wait();
+  spool::error failed;
+  if (ending.ended()) failed = serving.get();  // and with it every answer that was on its way
   report(desk.counts(), ending);
   if (!ending.ended()) std::_Exit(exit_status::some_failed);
-  const spool::error failed = serving.get();
   return ending.ok() && !failed ? exit_status::success : exit_status::some_failed;
 }
 

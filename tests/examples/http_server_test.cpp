@@ -329,7 +329,6 @@ TEST_P(HttpServer, SurvivesAnEndOfDescriptors) {
       const descriptors_taken all;
       socket.async_connect(server.endpoint(), spool::use_fiber);
       spool::this_fiber::sleep_for(50ms);  // for the server to find out; whether it has does not matter below
-      EXPECT_EQ(server->connections(), 0u);
     }
     asio::write(socket, asio::buffer(get("/", "Connection: close\r\n")), asio::transfer_all());
     spool::tcp_stream stream(std::move(socket));

@@ -27,8 +27,11 @@ test_happy_path() {
   expect 'same id, another key' 409 "$(post p1 1250 k2)"
   expect 'rows' 1 "$(rows)"
   expect 'the row' 'p1|k1|1250|EUR' "$(sqlite3 ledger.db 'select id, idempotency_key, amount, currency from payments')"
-  expect 'no key' 201 "$(curl -s -o .body -w '%{http_code}' "$at/payments" -d '{"id":"n1","amount":1,"currency":"USD"}')"
-  expect 'no key again' 201 "$(curl -s -o .body -w '%{http_code}' "$at/payments" -d '{"id":"n1","amount":1,"currency":"USD"}')"
+  local again
+  for again in '' ' again'; do
+    expect "no key$again" 201 \
+      "$(curl -s -o .body -w '%{http_code}' "$at/payments" -d '{"id":"n1","amount":1,"currency":"USD"}')"
+  done
   expect 'show' '{"id":"p1","amount":1250,"currency":"EUR"} 200' "$(curl -s -w ' %{http_code}' "$at/payments/p1")"
   expect 'show another' 404 "$(curl -s -o .body -w '%{http_code}' "$at/payments/p9")"
   expect 'odd id' 201 "$(post 'a b/ü' 7 odd)"
@@ -39,7 +42,8 @@ test_happy_path() {
 
 # refused STATUS NAME BODY [curl options...]
 refused() {
-  expect "$2" "$1" "$(curl -s -m 10 -o .body -w '%{http_code}' "$at/payments" -H 'Idempotency-Key: bad' -d "$3" "${@:4}")"
+  expect "$2" "$1" \
+    "$(curl -s -m 10 -o .body -w '%{http_code}' "$at/payments" -H 'Idempotency-Key: bad' -d "$3" "${@:4}")"
   grep -q '^{"error":' .body || fail "$2: no reason"
 }
 
@@ -67,8 +71,8 @@ test_wrong_content() {
   local good='{"id": "b1", "amount": 1, "currency": "EUR"}'
   refused 400 'long key' "$good" -H "Idempotency-Key: $(printf 'k%.0s' {1..300})"
   refused 413 'oversized' "$(printf '%070000d' 0)"
-  expect 'oversized, chunked' 413 "$(head -c 200000 /dev/zero | curl -s -m 10 -o .body -w '%{http_code}' "$at/payments" \
-    -H 'Transfer-Encoding: chunked' --data-binary @-)"
+  expect 'oversized, chunked' 413 "$(head -c 200000 /dev/zero |
+    curl -s -m 10 -o .body -w '%{http_code}' "$at/payments" -H 'Transfer-Encoding: chunked' --data-binary @-)"
   expect 'unknown path' 404 "$(curl -s -o .body -w '%{http_code}' "$at/payment")"
   local method
   for method in GET PUT DELETE PATCH; do
@@ -98,26 +102,27 @@ talk() {
 status_of() { sed -n '1s/^HTTP\/1\.1 \([0-9]*\) .*/\1/p'; }
 
 test_wrong_requests() {
-  local host=$'Host: x\r\n'
+  local host=$'Host: x\r\n' post=$'POST /payments HTTP/1.1\r\nHost: x\r\n'
   expect 'no HTTP' 400 "$(printf 'good morning\r\n\r\n' | talk | status_of)"
   expect 'no Host' 400 "$(printf 'GET /healthz HTTP/1.1\r\n\r\n' | talk | status_of)"
-  expect 'a length of letters' 400 "$(printf 'POST /payments HTTP/1.1\r\n%sContent-Length: abc\r\n\r\n' "$host" | talk | status_of)"
-  expect 'two lengths' 400 "$(printf 'POST /payments HTTP/1.1\r\n%sContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n' "$host" |
-    talk | status_of)"
+  expect 'a length of letters' 400 "$(printf '%sContent-Length: abc\r\n\r\n' "$post" | talk | status_of)"
+  expect 'two lengths' 400 \
+    "$(printf '%sContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n' "$post" | talk | status_of)"
   expect 'large header' 431 "$(printf 'GET /healthz HTTP/1.1\r\n%sX: %09000d\r\n\r\n' "$host" 0 | talk | status_of)"
-  expect 'endless header' 431 "$( (printf 'GET /healthz HTTP/1.1\r\nX: '; head -c 1000000 /dev/zero | tr '\0' x) | talk | status_of)"
-  expect 'slow header' 408 "$(printf 'POST /payments HTTP/1.1\r\n%s' "$host" | talk | status_of)"
-  expect 'slow body' 408 "$(printf 'POST /payments HTTP/1.1\r\n%sContent-Length: 50\r\n\r\n{"id"' "$host" | talk | status_of)"
-  expect 'half-closed in the header' 400 "$(printf 'POST /payments HTTP/1.1\r\n%s' "$host" | talk half | status_of)"
-  expect 'half-closed in the body' 400 "$(printf 'POST /payments HTTP/1.1\r\n%sContent-Length: 50\r\n\r\n{"id"' "$host" | talk half | status_of)"
+  expect 'endless header' 431 \
+    "$( (printf 'GET /healthz HTTP/1.1\r\nX: '; head -c 1000000 /dev/zero | tr '\0' x) | talk | status_of)"
+  expect 'slow header' 408 "$(printf %s "$post" | talk | status_of)"
+  expect 'slow body' 408 "$(printf '%sContent-Length: 50\r\n\r\n{"id"' "$post" | talk | status_of)"
+  expect 'half-closed in the header' 400 "$(printf %s "$post" | talk half | status_of)"
+  expect 'half-closed in the body' 400 "$(printf '%sContent-Length: 50\r\n\r\n{"id"' "$post" | talk half | status_of)"
   expect 'half-closed before a word' '' "$(printf '' | talk half)"
   local body='{"id": "half", "amount": 3, "currency": "EUR"}'
   expect 'half-closed after the request' 201 \
-    "$(printf 'POST /payments HTTP/1.1\r\n%sContent-Length: %d\r\n\r\n%s' "$host" ${#body} "$body" | talk half | status_of)"
+    "$(printf '%sContent-Length: %d\r\n\r\n%s' "$post" ${#body} "$body" | talk half | status_of)"
   expect 'rows' 1 "$(rows "id = 'half'")"
   expect 'in a row, in order' 'q3 q1 q2 200' "$( (for id in q3 q1 q2; do
     body="{\"id\": \"$id\", \"amount\": 3, \"currency\": \"EUR\"}"
-    printf 'POST /payments HTTP/1.1\r\n%sContent-Length: %d\r\n\r\n%s' "$host" ${#body} "$body"
+    printf '%sContent-Length: %d\r\n\r\n%s' "$post" ${#body} "$body"
   done; printf 'GET /healthz HTTP/1.1\r\n%sConnection: close\r\n\r\n' "$host") | talk |
     grep -oE '"id":"q[0-9]|1\.1 200' | sed 's/.*"//; s/1\.1 //' | xargs)"
 }
@@ -179,7 +184,8 @@ check_ledger() {
   expect "$1: integrity" ok "$(sqlite3 ledger.db 'pragma integrity_check')"
   expect "$1: acknowledged but not in the ledger" 0 "$(sqlite3 ledger.db 'create temp table acknowledged (id text)' \
     '.import .acknowledged acknowledged' \
-    "select count(*) from acknowledged a left join payments p on p.id = a.id and p.idempotency_key = 'key-' || a.id where p.id is null")"
+    "select count(*) from acknowledged a left join payments p on p.id = a.id and p.idempotency_key = 'key-' || a.id
+     where p.id is null")"
   expect "$1: acknowledged twice" 0 "$(sort .acknowledged | uniq -d | wc -l)"
 }
 
@@ -238,7 +244,8 @@ test_happy_path
 test_wrong_content
 test_wrong_requests
 stop
-tail -n 1 .service.out | grep -q '^payments: accepted [0-9]*, repeated [0-9]*, rejected 0, refused [0-9]*, canceled 0, failed 0$' ||
+tail -n 1 .service.out |
+  grep -q '^payments: accepted [0-9]*, repeated [0-9]*, rejected 0, refused [0-9]*, canceled 0, failed 0$' ||
   fail "summary: $(cat .service.out)"
 start --database ledger.db --workers 1 --queue 2
 test_overload
