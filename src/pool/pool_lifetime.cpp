@@ -3,7 +3,7 @@
 
 #include <spool/sync/detail/claim.hpp>
 
-#include <spdlog/spdlog.h>
+#include "base/log.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -41,7 +41,7 @@ void job_host::report_exception(std::exception_ptr thrown) const noexcept {
   try {
     const error what(std::move(thrown));
     if (on_error) return on_error(what);
-    spdlog::error("spool: worker pool '{}': a posted job ended with an exception: {}", name, what.message());
+    log()->error("spool: worker pool '{}': a posted job ended with an exception: {}", name, what.message());
   } catch (...) {
     report_broken_handler(name);
   }
@@ -57,7 +57,7 @@ void job_host::report_unrun(const error& why) const noexcept {
 
 void job_host::report_broken_handler(const std::string& pool) noexcept {
   try {
-    spdlog::error("spool: worker pool '{}': on_error ended with an exception, which is dropped", pool);
+    log()->error("spool: worker pool '{}': on_error ended with an exception, which is dropped", pool);
   } catch (...) {  // no memory for the message either
   }
 }
@@ -81,7 +81,7 @@ pool_core::pool_core(scheduler& s, worker_pool_options options, start_site where
 
 pool_core::~pool_core() {
   if (own_job() != nullptr) {
-    spdlog::critical(
+    log()->critical(
         "spool: worker pool '{}' is destroyed by one of its own jobs, which would wait for itself for ever", name);
     std::terminate();
   }

@@ -1,10 +1,9 @@
 #include "blocking_threads.hpp"
 
+#include "base/log.hpp"
 #include "blocked_signals.hpp"
 #include "plain_threads.hpp"
 #include "scheduler.hpp"
-
-#include <spdlog/spdlog.h>
 
 #include <pthread.h>
 
@@ -43,7 +42,7 @@ void blocking_threads::submit(blocking_call& call) {
     }
   }
   if (saturations == 0) return;
-  spdlog::warn(
+  log()->warn(
       "spool: all {} threads for blocking calls are busy, further calls wait. Raise "
       "runtime_options::blocking_threads if that is not meant. Times so far: {}.",
       bound_, saturations);

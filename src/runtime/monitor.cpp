@@ -1,5 +1,6 @@
 #include "monitor.hpp"
 
+#include "base/log.hpp"
 #include "blocked_signals.hpp"
 #include "detector.hpp"
 #include "futex.hpp"
@@ -7,7 +8,6 @@
 #include "scheduler.hpp"
 
 #include <fmt/ranges.h>
-#include <spdlog/spdlog.h>
 
 #include <pthread.h>
 
@@ -103,10 +103,10 @@ bool monitor::look_for_deadlock() noexcept {
   if (!nothing_can_happen()) return false;
   reported_activity_ = scheduler_.activity();
   const auto lines = describe_remaining(scheduler_);
-  spdlog::error("spool: deadlock (proven): nothing in this process can wake these {} fibers of runtime \"{}\":\n  {}",
+  log()->error("spool: deadlock (proven): nothing in this process can wake these {} fibers of runtime \"{}\":\n  {}",
                 lines.size(), scheduler_.options().name, fmt::join(lines, "\n  "));
   if (scheduler_.options().on_deadlock == deadlock_policy::abort) {
-    spdlog::default_logger_raw()->flush();
+    log()->flush();
     std::abort();
   }
   return true;
@@ -121,7 +121,7 @@ void monitor::watch_the_end(time_point now) noexcept {
   if (nothing_can_happen()) {
     const auto lines = abandon_waiting(scheduler_);
     if (!lines.empty()) {
-      spdlog::error("spool: leak (proven): the run of runtime \"{}\" ends without these {} fibers, which nothing can wake:\n  {}",
+      log()->error("spool: leak (proven): the run of runtime \"{}\" ends without these {} fibers, which nothing can wake:\n  {}",
                     scheduler_.options().name, lines.size(), fmt::join(lines, "\n  "));
       return;
     }
@@ -131,12 +131,12 @@ void monitor::watch_the_end(time_point now) noexcept {
   if (!late && now < next_report_) return;
   next_report_ = now + report_every;
   const auto lines = describe_remaining(scheduler_);
-  spdlog::warn("spool: the run of runtime \"{}\" has waited {} s for {} fibers to end:\n  {}", scheduler_.options().name,
+  log()->warn("spool: the run of runtime \"{}\" has waited {} s for {} fibers to end:\n  {}", scheduler_.options().name,
                std::chrono::duration_cast<std::chrono::seconds>(now - stop_began_).count(), scheduler_.live(),
                fmt::join(lines, "\n  "));
   if (late) {
-    spdlog::critical("spool: stop_timeout of {} ms has passed; terminating", limit->count());
-    spdlog::default_logger_raw()->flush();
+    log()->critical("spool: stop_timeout of {} ms has passed; terminating", limit->count());
+    log()->flush();
     std::terminate();
   }
 }

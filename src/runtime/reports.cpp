@@ -1,8 +1,8 @@
 // The scheduler's register of fibers, and what it says about them.
+#include "base/log.hpp"
 #include "scheduler.hpp"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <exception>
 
@@ -50,11 +50,11 @@ void scheduler::report_escaped_exception(const fiber& f) noexcept {
   } catch (...) {
   }
   const std::lock_guard lock(registry_mutex_);
-  spdlog::critical("spool: an exception left fiber {} \"{}\", started at {}:{}: {}. Catch it in the fiber, or use async or "
+  log()->critical("spool: an exception left fiber {} \"{}\", started at {}:{}: {}. Catch it in the fiber, or use async or "
                    "an errgroup, which hand it to who waits.",
                    const_cast<fiber&>(f).ensure_id(), f.name != nullptr ? *f.name : std::string(),
                    f.start_file.load(std::memory_order_relaxed), f.start_line.load(std::memory_order_relaxed), what);
-  spdlog::default_logger_raw()->flush();
+  log()->flush();
 }
 
 }  // namespace spool::detail

@@ -1,6 +1,6 @@
 #include "stack_depot.hpp"
 
-#include <spdlog/spdlog.h>
+#include "base/log.hpp"
 
 #include <linux/mman.h>
 #include <sys/mman.h>
@@ -147,7 +147,7 @@ std::size_t stack_depot::guard_all(std::byte* base, std::size_t count) noexcept 
 void stack_depot::report_exhausted(const char* what) noexcept {
   if (std::exchange(reported_, true)) return;
   const int reason = errno;
-  spdlog::error(
+  log()->error(
       "spool: no further fiber stacks of {} bytes: {} failed ({}). Fibers that need one stay queued until another ends. "
       "Lower stack_bytes, raise vm.max_map_count, or set SPOOL_STACK_GUARDS=none.",
       stack_bytes_, what, std::strerror(reason));

@@ -1,7 +1,7 @@
 #include <spool/sync/detail/claim.hpp>
 #include <spool/sync/future.hpp>
 
-#include <spdlog/spdlog.h>
+#include "base/log.hpp"
 
 #include <mutex>
 #include <stdexcept>
@@ -51,7 +51,7 @@ void throw_no_state() {
 
 void log_untaken(const std::exception_ptr& exception) noexcept {
   try {
-    spdlog::error("spool: nobody took the exception of a future: {}", error(exception).message());
+    log()->error("spool: nobody took the exception of a future: {}", error(exception).message());
   } catch (...) {  // no memory for the message; the exception is lost either way
   }
 }
