@@ -137,15 +137,18 @@ killed() {
 }
 
 test_kill_9() {
-  { events 1 9000; echo nonsense; events 9001 12000; } >kill.jsonl
+  { events 1 20; echo nonsense; events 21 24000; } >kill.jsonl
   expect 1 uninterrupted "$binary" --database whole.db kill.jsonl
-  local run hits=0 options=(--database killed.db --latency 3 --workers 4 --batch 50 --batch-wait 5)
-  for run in 1 2 3 4 5 6 7 8; do
-    killed KILL "0.$((RANDOM % 6 + 2))" "$binary" "${options[@]}" kill.jsonl
+  # In turn: mostly waiting for services; mostly committing.
+  local run hits=0 options
+  for run in 1 2 3 4 5 6 7 8 9 10; do
+    options=(--latency 3 --workers 4 --batch 50 --batch-wait 5)
+    ((run % 2)) || options=(--batch 1)
+    killed KILL "0.$((RANDOM % 4 + 2))" "$binary" --database killed.db "${options[@]}" kill.jsonl
     [ $? -ne 137 ] || hits=$((hits + 1))
   done
-  [ "$hits" -ge 4 ] || fail "kill -9: hit the program only $hits times"
-  [ "$(sqlite3 killed.db 'select count(*) > 0 and count(*) < 12000 from events')" -eq 1 ] ||
+  [ "$hits" -ge 5 ] || fail "kill -9: hit the program only $hits times"
+  [ "$(sqlite3 killed.db 'select count(*) > 0 and count(*) < 24000 from events')" -eq 1 ] ||
     fail "kill -9: not in mid-run: $(sqlite3 killed.db 'select count(*) from events') rows"
   # All that is in front of the position is there, nothing behind it.
   [ "$(sqlite3 killed.db 'select lines = (select count(*) from events) + (select count(*) from rejects)
@@ -177,9 +180,9 @@ test_stopped() {
   dump_all stopped.db | cmp -s .want - || fail 'stopped: the tables differ from those of an uninterrupted run'
   # With a dead service and a pipe in which nothing comes, every stage waits for something.
   mkfifo silent
-  sleep 60 >silent &
+  sleep 1000 >silent &
   local writer=$!
-  killed TERM 1 "$binary" --database silent.db --dead geo - < <(events 1 10; cat silent)
+  killed TERM 1 timeout --foreground 30 "$binary" --database silent.db --dead geo - < <(events 1 10; cat silent)
   status=$?
   kill "$writer" 2>/dev/null
   [ "$status" -eq 143 ] || fail "SIGTERM while all wait: status $status: $(cat .err)"
