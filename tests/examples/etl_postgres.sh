@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # labels: integration
-# Runs the built example etl against a PostgreSQL server of its own: exactly once, also when either of the two is killed.
+# Runs the built example etl against a PostgreSQL server of its own: exactly once, also when either of them is killed.
 # usage: etl_postgres.sh PATH_OF_ETL
 set -u
 export LC_ALL=C
@@ -14,6 +14,8 @@ postgres_start "$scratch/server"
 cd "$scratch" || exit 2
 scratch=$(pwd -P)
 failures=0
+# With a patience that no busy machine exhausts: what a service says is then exact. A --timeout further on overrides it.
+etl=("$binary" --timeout 60000)
 
 fail() { echo "FAILED: $*" >&2; failures=$((failures + 1)); }
 
@@ -38,7 +40,17 @@ rows() {
 
 ask() { psql -XAtq -v ON_ERROR_STOP=1 -c "$1" "$POSTGRES_URL"; }
 dump() { ask 'select * from events order by id'; }
+lines_done() { ask 'select coalesce(max(lines), 0) from positions'; }
 forget() { ask 'truncate events, rejects, positions'; }
+
+# progressed LINES PID: waits until more than LINES have been written, or the program has ended
+progressed() {
+  local tries
+  for ((tries = 0; tries < 600; ++tries)); do
+    [ "$(lines_done)" -le "$1" ] && kill -0 "$2" 2>/dev/null || return
+    sleep 0.05
+  done
+}
 
 # complete NAME FILE LINES: all rows of FILE are there, once, and so is its position
 complete() {
@@ -51,20 +63,20 @@ complete() {
 
 test_clean_run() {
   events 1 2000 >clean.jsonl
-  "$binary" --database "$POSTGRES_URL" clean.jsonl >.out 2>.err || fail "clean: $(cat .err)"
+  "${etl[@]}" --database "$POSTGRES_URL" clean.jsonl >.out 2>.err || fail "clean: $(cat .err)"
   complete clean clean.jsonl 2000
-  "$binary" --database "$POSTGRES_URL" clean.jsonl >.out 2>.err || fail "nothing new: $(cat .err)"
+  "${etl[@]}" --database "$POSTGRES_URL" clean.jsonl >.out 2>.err || fail "nothing new: $(cat .err)"
   grep -qx 'events: 0' .out || fail "nothing new: $(cat .out)"
-  "$binary" --database "$POSTGRES_URL" - <clean.jsonl >.out 2>.err || fail "stdin: $(cat .err)"
+  "${etl[@]}" --database "$POSTGRES_URL" - <clean.jsonl >.out 2>.err || fail "stdin: $(cat .err)"
   grep -qx 'duplicates: 2000' .out || fail "stdin: $(cat .out)"
   printf 'nonsense\n' >bad.jsonl
-  "$binary" --database "$POSTGRES_URL" --dead price bad.jsonl >.out 2>.err && fail 'bad line: status 0'
+  "${etl[@]}" --database "$POSTGRES_URL" --dead price bad.jsonl >.out 2>.err && fail 'bad line: status 0'
   [ "$(ask 'select line, reason is not null from rejects')" = '1|t' ] || fail "bad line: $(ask 'select * from rejects')"
 }
 
 test_degraded() {
   forget
-  "$binary" --database "$POSTGRES_URL" --dead price --dead geo --timeout 100 clean.jsonl >.out 2>.err ||
+  "${etl[@]}" --database "$POSTGRES_URL" --dead price --dead geo --timeout 1000 clean.jsonl >.out 2>.err ||
     fail "degraded: $(cat .err)"
   [ "$(ask "select count(*) from events where price is null and region is null and tier is not null
             and degraded = 'geo,price'")" -eq 2000 ] || fail "degraded: $(dump | head -n 2)"
@@ -73,11 +85,13 @@ test_degraded() {
 test_killed() {
   forget
   events 1 8000 >killed.jsonl
-  local run hits=0 pid status
+  local run hits=0 pid status before
   for run in 1 2 3 4 5 6; do
-    "$binary" --database "$POSTGRES_URL" --latency 3 --workers 4 --batch 50 --batch-wait 5 killed.jsonl >.out 2>.err &
+    before=$(lines_done)
+    "${etl[@]}" --database "$POSTGRES_URL" --latency 3 --workers 4 --batch 50 --batch-wait 5 killed.jsonl >.out 2>.err &
     pid=$!
-    sleep "0.$((RANDOM % 6 + 2))"
+    progressed "$before" "$pid"
+    sleep "0.$((RANDOM % 4))"
     kill -KILL "$pid" 2>/dev/null
     status=0
     wait "$pid" 2>/dev/null || status=$?
@@ -87,17 +101,18 @@ test_killed() {
   local there
   there=$(ask 'select count(*) from events')
   { [ "$there" -gt 0 ] && [ "$there" -lt 8000 ]; } || fail "kill -9: not in mid-run: $there rows"
-  "$binary" --database "$POSTGRES_URL" killed.jsonl >.out 2>.err || fail "after kill -9: $(cat .err)"
+  "${etl[@]}" --database "$POSTGRES_URL" killed.jsonl >.out 2>.err || fail "after kill -9: $(cat .err)"
   complete 'kill -9' killed.jsonl 8000
 }
 
 test_server_killed() {
   forget
   events 1 8000 >server.jsonl
-  "$binary" --database "$POSTGRES_URL" --latency 3 --workers 4 --batch 50 --batch-wait 5 server.jsonl >.out 2>.err &
-  local pid=$! run there
+  "${etl[@]}" --database "$POSTGRES_URL" --latency 3 --workers 4 --batch 50 --batch-wait 5 server.jsonl >.out 2>.err &
+  local pid=$! run there before=0
   for run in 1 2; do
-    sleep 1
+    progressed "$before" "$pid"
+    before=$(lines_done)
     there=$(ask 'select count(*) from events')
     { [ "$there" -gt 0 ] && [ "$there" -lt 8000 ]; } || fail "server killed: not in mid-run: $there rows"
     postgres_kill || fail 'the server does not come back'
@@ -109,7 +124,7 @@ test_server_killed() {
 
 test_no_server() {
   local status=0
-  timeout 60 "$binary" --database postgresql://postgres@127.0.0.1:1/postgres clean.jsonl >.out 2>.err || status=$?
+  timeout 60 "${etl[@]}" --database postgresql://postgres@127.0.0.1:1/postgres clean.jsonl >.out 2>.err || status=$?
   { [ "$status" -eq 1 ] && [ -s .err ]; } || fail "no server: status $status"
 }
 
