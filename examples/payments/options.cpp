@@ -49,7 +49,7 @@ const char* usage() noexcept {
          "                [--request-timeout MS] [--drain SECONDS]\n"
          "Takes payments by HTTP on 127.0.0.1 and keeps each of them once in a ledger.\n"
          "  --port N              listen on port N; 0: on any free one (default: 8080)\n"
-         "  --workers N           record N payments at a time (default: 64)\n"
+         "  --workers N           record N payments at a time (default: 256)\n"
          "  --queue N             let at most N payments wait, refuse more with 429 (default: 1000)\n"
          "  --database FILE       an SQLite database, made if it is not there (default: payments.db)\n"
          "  --database URL        a PostgreSQL server: postgresql://user@host:port/name\n"

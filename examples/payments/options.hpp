@@ -9,7 +9,7 @@ namespace payments {
 
 struct options {
   std::uint16_t port = 8080;  // 0: any free one
-  std::size_t workers = 64;
+  std::size_t workers = 256;  // they wait for commits: the more, the larger a group
   std::size_t queue = 1000;
   std::string database = "payments.db";
   std::chrono::milliseconds request_timeout{10'000};

@@ -48,7 +48,7 @@ spool::result<verdict> sqlite_ledger::writer::record(const entry& e) {
   return same ? verdict::repeated : verdict::key_used;
 }
 
-/// On a helper thread. An error stands for the whole batch: nothing of it is in the ledger, as far as one can know.
+/// An error stands for the whole batch: nothing of it is in the ledger, as far as one can know.
 spool::error sqlite_ledger::writer::commit(batch& orders) {
   auto transaction = connection.begin();
   if (!transaction) return transaction.error();
@@ -90,7 +90,7 @@ sqlite_ledger::sqlite_ledger(writer w, const std::string& path)
     : writer_(std::move(w)),
       orders_(most_in_a_batch),
       readers_(most_readers, [path] { return spool::blocking([&] { return reader::open(path); }); }) {
-  writing_.go([this] { write_batches(); });
+  writing_.go([this] { spool::blocking([this] { write_batches(); }); });
 }
 
 sqlite_ledger::~sqlite_ledger() {
@@ -122,7 +122,7 @@ void sqlite_ledger::write_batches() {
       if (!next) break;
       orders.push_back(*next);
     }
-    const spool::error failed = spool::blocking([&] { return writer_.commit(orders); });
+    const spool::error failed = writer_.commit(orders);
     for (order* o : orders) {
       if (failed) o->outcome = failed;
       o->done.count_down();

@@ -13,9 +13,9 @@
 
 namespace payments {
 
-// SQLite has one writer at a time, and what a commit costs is the wait for the disk. So one fiber writes: it takes all
+// SQLite has one writer at a time, and what a commit costs is the wait for the disk. So one thread writes: it takes all
 // entries that wait and commits them in one transaction, while the next ones gather. The more there are, the cheaper
-// is each.
+// is each. It is a helper thread for its whole life: channels and latches work there as they do on fibers.
 class sqlite_ledger final : public ledger {
  public:
   static spool::result<std::unique_ptr<ledger>> open(const std::string& path);
@@ -54,7 +54,7 @@ class sqlite_ledger final : public ledger {
   sqlite_ledger(writer w, const std::string& path);
   void write_batches();
 
-  writer writer_;  // the writing fiber's
+  writer writer_;  // the writing thread's
   spool::channel<order*> orders_;
   spool::resource_pool<reader> readers_;
   spool::wait_group writing_;

@@ -253,7 +253,7 @@ class core {
 
 int main(int argc, char** argv) {
   const std::string database = argc > 1 ? argv[1] : "payments.db";
-  auto books = std::make_unique<ledger>(database, 64 + 1000);
+  auto books = std::make_unique<ledger>(database, 256 + 1000);
   std::vector<std::unique_ptr<core>> cores;
   std::uint16_t port = 0;
   for (unsigned i = 0; i < std::max(1u, std::thread::hardware_concurrency()); ++i) {

@@ -234,7 +234,7 @@ func (s *service) create(w http.ResponseWriter, r *http.Request) {
 
 func main() {
 	port := flag.Int("port", 0, "0: any free one")
-	workers := flag.Int("workers", 64, "")
+	workers := flag.Int("workers", 256, "")
 	queue := flag.Int("queue", 1000, "")
 	database := flag.String("database", "payments.db", "")
 	flag.Parse()
