@@ -12,7 +12,7 @@ ulimit -n $((connections + 1000))
 
 "$payments" --port 0 --database "$scratch/payments.db" >"$scratch/out" &
 server=$!
-until address=$(sed -nE 's/.*listening on (127\.0\.0\.1:[0-9]+).*/\1/p' "$scratch/out") && [[ -n $address ]]; do sleep 0.05; done
+until address=$(sed -nE 's/.*listening on (127\.0\.0\.1:[0-9]+).*/\1/p' "$scratch/out" 2>/dev/null) && [[ -n $address ]]; do sleep 0.05; done
 
 wrk -t2 -c"$connections" -d"${seconds}s" --timeout 10s -s "$here/mixed.lua" "http://$address" | sed -n '/Requests.sec/p; /^p95/,$p'
 awk '/^VmHWM/ {print "peak memory: " $2 / 1024 " MiB"}' "/proc/$server/status"
