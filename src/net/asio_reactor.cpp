@@ -39,7 +39,7 @@ void asio_reactor::listen_to_alarm() {
   alarm_.async_read_some(into, [this](const boost::system::error_code& ec, std::size_t) {
     if (ec) return;
     alarm_at_ = time_point::max();
-    alarm_rang_ = true;
+    called_ = true;
     listen_to_alarm();
   });
 }
@@ -57,23 +57,33 @@ void asio_reactor::set_alarm(time_point when) noexcept {
   ::timerfd_settime(alarm_.native_handle(), TFD_TIMER_ABSTIME, &at, nullptr);
 }
 
+/// What is ready, but no more than a few: handlers whose operations complete at once could go on for ever.
+bool asio_reactor::serve_ready() noexcept {
+  constexpr unsigned most_at_a_time = 64;
+  unsigned served = 0;
+  while (served < most_at_a_time && !called_ && io_.poll_one() != 0) ++served;
+  return served != 0;
+}
+
 bool asio_reactor::poll() noexcept {
   if (io_.stopped()) io_.restart();  // somebody called stop(), which would end all I/O of the runtime
-  return io_.poll() != 0;
+  called_ = false;
+  return serve_ready();
 }
 
 void asio_reactor::wait_until(time_point deadline) noexcept {
   set_alarm(deadline);
   if (io_.stopped()) io_.restart();
-  alarm_rang_ = false;
+  called_ = false;
   io_.run_one();
-  if (!alarm_rang_) io_.poll();  // what came together is served together; an alarm comes alone
+  serve_ready();
 }
 
 void asio_reactor::interrupt() noexcept {
   if (interrupted_.exchange(true, std::memory_order_seq_cst)) return;
   // Asio frees an operation's memory before it calls the handler: from there on it may be used again.
   boost::asio::post(io_, boost::asio::bind_allocator(in_place<std::byte>(interruption_), [this] {
+    called_ = true;
     interrupted_.store(false, std::memory_order_seq_cst);
   }));
 }

@@ -29,6 +29,7 @@ class asio_reactor final : public reactor {
 
  private:
   void set_alarm(time_point when) noexcept;
+  bool serve_ready() noexcept;
   void listen_to_alarm();
 
   /// Memory for the one interruption that may be under way: interrupt() does not allocate.
@@ -52,7 +53,7 @@ class asio_reactor final : public reactor {
   boost::asio::posix::stream_descriptor alarm_;  // a timerfd
   // Touched by who is inside the reactor only.
   time_point alarm_at_ = time_point::max();
-  bool alarm_rang_ = false;
+  bool called_ = false;                          // an alarm or an interruption came
   std::uint64_t expirations_ = 0;                // read from the timerfd, of no interest
   std::atomic<bool> interrupted_{false};         // an interruption is queued, its memory in use
   alignas(std::max_align_t) std::byte interruption_[interruption_bytes];

@@ -81,6 +81,8 @@ auto sequence(std::span<const Buffer> list) {
 tcp_stream::tcp_stream(asio::ip::tcp::socket socket) : socket_(std::move(socket)) {
   error_code ignored;  // a peer that has gone already is found out by the first read
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  // Asio would do it at the first wait, and note it in the socket: in both directions at once, perhaps.
+  socket_.native_non_blocking(true, ignored);
 }
 
 std::size_t tcp_stream::read_pieces(const asio::mutable_buffer* first, std::size_t n, error_code& ec) {

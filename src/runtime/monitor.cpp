@@ -93,7 +93,17 @@ void monitor::relieve_busy_workers(time_point now) noexcept {
     if (stuck) scheduler_.ask_for_relief();
     if (stuck || !scheduler_.inbox_empty()) scheduler_.idle().wake_one();
   }
-  if (scheduler_.reactor_unattended()) scheduler_.idle().wake_one();
+  if (scheduler_.reactor_unattended()) have_reactor_served();
+}
+
+/// By a sleeper, else by a worker that goes home for it after its present turn.
+void monitor::have_reactor_served() noexcept {
+  if (scheduler_.idle().sleeping() != 0) {
+    scheduler_.idle().wake_one();
+  } else {
+    const auto& workers = scheduler_.workers();
+    workers[++next_to_serve_ % workers.size()]->attention_.store(true, std::memory_order_seq_cst);
+  }
 }
 
 /// True: there is nothing to report, or it has been reported, until something happens.

@@ -5,6 +5,7 @@
 #include <spool/base/clock.hpp>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <thread>
 #include <vector>
@@ -24,6 +25,7 @@ class monitor {
  private:
   void run() noexcept;
   void relieve_busy_workers(time_point now) noexcept;
+  void have_reactor_served() noexcept;
   bool look_for_deadlock() noexcept;
   bool rest_until(time_point until) noexcept;
   void watch_the_end(time_point now) noexcept;
@@ -32,6 +34,7 @@ class monitor {
   std::atomic<std::uint32_t> word_{0};  // 1 while it sleeps for as long as nothing runs
   std::atomic<std::uint32_t> exit_{0};  // the monitor waits on it between ticks
   std::vector<std::uint64_t> pulses_;
+  std::size_t next_to_serve_ = 0;
   std::uint64_t reported_activity_ = 0;  // the state that was reported, not to be reported twice
   time_point stop_began_{};
   time_point next_report_{};

@@ -229,6 +229,7 @@ bool worker::watch() noexcept {
   if (where == in_reactor) owner.leave_reactor();
   idle.end_watch(*this);
   idle.end_search();
+  if (queue.size() > 1) idle.notice_local_push();
   return true;
 }
 

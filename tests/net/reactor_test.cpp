@@ -101,6 +101,51 @@ TEST_P(Reactor, TimersGoOnBesideIt) {
   });
 }
 
+TEST_P(Reactor, AHandlerWithoutEndKeepsNobodyFromGoingOn) {
+  run([] {
+    asio::io_context& io = spool::io_context();
+    std::atomic<bool> stop{false};
+    struct again {
+      asio::io_context& io;
+      std::atomic<bool>& stop;
+      void operator()() const {
+        if (!stop) asio::post(io, *this);
+      }
+    };
+    asio::post(io, again{io, stop});
+    for (int i = 0; i < 5; ++i) spool::this_fiber::sleep_for(1ms);
+    spool::wait_group others;
+    for (int i = 0; i < 10; ++i) others.go([] { spool::this_fiber::yield(); });
+    others.wait();
+    stop = true;
+    asio::post(io, use_fiber);
+  });
+}
+
+TEST_P(Reactor, ServesWhileTurnsAreLong) {
+  run([this] {
+    connected_pair pair;
+    std::atomic<bool> stop{false};
+    spool::wait_group busy;
+    for (std::size_t i = 0; i < 2 * GetParam(); ++i) {
+      busy.go([&] {
+        while (!stop) {
+          const auto until = std::chrono::steady_clock::now() + 2ms;
+          while (std::chrono::steady_clock::now() < until) {}
+          spool::this_fiber::yield();
+        }
+      });
+    }
+    std::array<char, 1> buffer{};
+    for (int i = 0; i < 3; ++i) {
+      asio::async_write(pair.near, asio::buffer("x", 1), use_fiber);
+      pair.far.async_read_some(asio::buffer(buffer), use_fiber);
+    }
+    stop = true;
+    busy.wait();
+  });
+}
+
 TEST_P(Reactor, StopOnItsContextEndsNothing) {
   run([] {
     asio::steady_timer timer(spool::io_context(), 2ms);

@@ -41,7 +41,10 @@ class tcp_stream {
   }
   template <class MutableBufferSequence>
   std::size_t read_some(const MutableBufferSequence& buffers) {
-    return checked(read_some(buffers, last_error_));
+    boost::system::error_code ec;
+    const std::size_t n = read_some(buffers, ec);
+    if (ec) throw boost::system::system_error(ec);
+    return n;
   }
 
   /// Waits until at least one byte has been taken; the number of bytes.
@@ -52,7 +55,10 @@ class tcp_stream {
   }
   template <class ConstBufferSequence>
   std::size_t write_some(const ConstBufferSequence& buffers) {
-    return checked(write_some(buffers, last_error_));
+    boost::system::error_code ec;
+    const std::size_t n = write_some(buffers, ec);
+    if (ec) throw boost::system::system_error(ec);
+    return n;
   }
 
   /// True: the peer has closed or broken the connection, as far as this end has heard. Does not wait, takes no data.
@@ -79,16 +85,11 @@ class tcp_stream {
 
   std::size_t read_pieces(const boost::asio::mutable_buffer* list, std::size_t n, boost::system::error_code& ec);
   std::size_t write_pieces(const boost::asio::const_buffer* list, std::size_t n, boost::system::error_code& ec);
-  std::size_t checked(std::size_t n) const {
-    if (last_error_) throw boost::system::system_error(last_error_);
-    return n;
-  }
 
   boost::asio::ip::tcp::socket socket_;
   context read_ctx_ = context::background();
   context write_ctx_ = context::background();
-  boost::system::error_code last_error_;  // of the overloads that throw
-  bool more_to_read_ = true;              // the last read may have left something behind
+  bool more_to_read_ = true;  // the reader's: its last read may have left something behind
 };
 
 }  // namespace spool

@@ -2,8 +2,8 @@
 // needs: its results, a cancellation signal, memory for the operation itself.
 //
 // The handler is a pointer to it. Whoever calls or destroys the handler announces `completed_`, after which the operation
-// may be gone. A cancellation is a function posted to the I/O object's executor; it announces `emitted_`, and the fiber
-// waits for that too, so neither ever finds the frame gone.
+// may be gone. A cancellation is a function posted to the I/O object's executor; the fiber waits until that has run, too, so
+// neither ever finds the frame gone.
 #pragma once
 
 #include <spool/context/context.hpp>
@@ -111,6 +111,8 @@ class fiber_operation_base {
   explicit fiber_operation_base(const context* ctx) noexcept : ctx_(ctx) {}
   fiber_operation_base(const fiber_operation_base&) = delete;
   fiber_operation_base& operator=(const fiber_operation_base&) = delete;
+  /// Out of line: the signal's looks into thread-local storage, after the wait.
+  ~fiber_operation_base();
 
   /// False: the context is done already, the operation counts as aborted.
   bool may_begin() noexcept;
@@ -122,12 +124,12 @@ class fiber_operation_base {
  protected:
   class emission;
   wait_site site() const noexcept { return {"asio operation", this}; }
+  void cancel(const operation_executor& where) noexcept;
   void emit_cancellation() noexcept;
 
   const context* const ctx_;
   bool aborted_ = false;   // the handler was destroyed, or the context was done before the operation began
   completion completed_;
-  completion emitted_;
   boost::asio::cancellation_signal signal_;
   operation_memory memory_;
 };
@@ -156,9 +158,8 @@ class fiber_operation : public fiber_operation_base {
 
     template <class... Values>
     void operator()(Values&&... values) {
-      fiber_operation* op = std::exchange(op_, nullptr);
-      op->arguments_.emplace(std::forward<Values>(values)...);
-      op->completed_.announce();
+      op_->arguments_.emplace(std::forward<Values>(values)...);
+      std::exchange(op_, nullptr)->completed_.announce();
     }
 
     allocator_type get_allocator() const noexcept { return allocator_type(op_->memory_); }

@@ -12,7 +12,7 @@ namespace spool::detail {
 template <class T>
 concept HasExecutor = requires(T& t) { t.get_executor(); };
 template <class T>
-concept PointsToExecutor = requires(T& t) { (*t).get_executor(); };
+concept PointsToExecutor = requires(T& t) { t ? (*t).get_executor() : (*t).get_executor(); };
 
 /// Holds a function that runs `f(argument)` on the executor; nothing is copied unless a cancellation needs it.
 class operation_executor {
@@ -41,7 +41,7 @@ class operation_executor {
     if constexpr (HasExecutor<T>) {
       set(arg.get_executor());
     } else if constexpr (PointsToExecutor<T>) {
-      set((*arg).get_executor());
+      if (arg) set((*arg).get_executor());
     }
     return static_cast<bool>(executor_);
   }
