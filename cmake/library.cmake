@@ -15,8 +15,13 @@ spool_own_flags(spool)
 target_compile_options(spool PRIVATE
   $<$<BOOL:${SPOOL_HAS_STACK_CLASH_PROTECTION}>:-fstack-clash-protection>
   $<$<BOOL:${SPOOL_HAS_NO_PLT}>:-fno-plt>)
+# Only the runtime knows them: .ci/hazards turns them on and off in one build and compiles no more than that again.
+set(runtime_sources ${spool_sources})
+list(FILTER runtime_sources INCLUDE REGEX "/src/runtime/")
 foreach(switch IN LISTS spool_hazard_switches)
-  target_compile_definitions(spool PRIVATE $<$<BOOL:${${switch}}>:${switch}>)
+  if(${switch})
+    set_property(SOURCE ${runtime_sources} APPEND PROPERTY COMPILE_DEFINITIONS ${switch})
+  endif()
 endforeach()
 
 if(SPOOL_SANITIZE)

@@ -44,8 +44,8 @@ bool retry_loop::refused() {
 bool retry_loop::again(error failed) {
   failure_ = std::move(failed);
   if (++attempts_ >= options_.max_attempts) return false;
-  if (options_.retry_if ? !options_.retry_if(failure_) : !is_transient(failure_)) return false;
   if (refused()) return false;
+  if (options_.retry_if ? !options_.retry_if(failure_) : !is_transient(failure_)) return false;
   if (options_.budget != nullptr && !options_.budget->try_withdraw()) return false;
 
   const auto delay = jittered(delay_, options_.jitter, options_.max, random_unit());

@@ -147,6 +147,15 @@ TEST(RetryContext, DoneDuringTheLastAttemptLeavesItsError) {
   EXPECT_EQ(e.message(), "last");
 }
 
+TEST(RetryContext, ExplainsAnAttemptThatItEnded) {
+  const cancel_scope scope = with_cancel(context::background());
+  const error e = retry(scope.ctx(), quick, [&] {
+    scope.cancel(named("the reason"));
+    return error(std::make_error_code(std::errc::operation_canceled), "the socket's own word");
+  });
+  EXPECT_EQ(e.message(), scope.ctx().err().message());
+}
+
 TEST(RetryContext, IsHandedToAFunctionThatTakesOne) {
   const context_key<int> key("n");
   const context ctx = with_value(context::background(), key, 7);
