@@ -187,6 +187,74 @@ TEST_P(Parallel, TakesRangesOfEveryKind) {
   });
 }
 
+TEST_P(Parallel, TakesAllThatAChannelIsSentMeanwhile) {
+  run([] {
+    for (const std::size_t capacity : {0u, 3u}) {
+      const channel<int> in(capacity);
+      go([in] {
+        for (int i = 0; i < 100 && in.send(i); ++i) {
+        }
+        in.close();
+      });
+      EXPECT_EQ(parallel_map(background, in, 4, [](int v) { return v; }).value(), numbers(100));
+      in.close();
+      auto [tx, rx] = make_channel<int>(capacity);
+      go([out = std::move(tx)] {
+        for (int i = 0; i < 100 && out.send(i); ++i) {
+        }
+      });
+      std::atomic<int> sum = 0;
+      EXPECT_FALSE(parallel_for_each(background, std::move(rx), 4, [&](int v) { sum += v; }));
+      EXPECT_EQ(sum, 4950);
+    }
+  });
+}
+
+TEST_P(Parallel, TheFirstErrorEndsTheWaitForAChannelsNextValue) {
+  run([] {
+    const channel<int> stays_open(1);
+    EXPECT_TRUE(stays_open.send(0));
+    EXPECT_EQ(parallel_for_each(background, stays_open, 4, [](int) { return named("first"); }).message(), "first");
+    EXPECT_TRUE(stays_open.send(1));
+    EXPECT_EQ(stays_open.recv(), 1) << "nothing was taken after the end";
+  });
+}
+
+TEST_P(Parallel, CancellationEndsTheWaitForAChannelsNextValue) {
+  run([] {
+    const channel<int> stays_open(2);
+    for (const bool waits : {false, true}) {
+      const cancel_scope scope = with_cancel(background);
+      EXPECT_TRUE(stays_open.send(0));
+      const auto mapped = parallel_map(scope.ctx(), stays_open, 3, [&](int v) {
+        if (waits) {
+          go([&scope] { scope.cancel(); });
+          scope.ctx().wait();
+        } else {
+          scope.cancel();
+        }
+        return v;
+      });
+      ASSERT_FALSE(mapped) << "it was cut short";
+      EXPECT_EQ(mapped.error(), errc::canceled);
+      wait_until([] { return fiber_count() == 1; });
+    }
+    const cancel_scope scope = with_cancel(background);
+    go([&scope] { scope.cancel(); });
+    const channel<int> nothing_comes;
+    EXPECT_EQ(parallel_for_each(scope.ctx(), nothing_comes, 2, [](int) {}), errc::canceled);
+    wait_until([] { return fiber_count() == 1; });
+  });
+}
+
+TEST_P(Parallel, AChannelThatWasMovedFromIsTheCallersMistake) {
+  run([] {
+    channel<int> in(1);
+    const channel<int> taken = std::move(in);
+    EXPECT_THROW((void)parallel_for_each(background, in, 2, [](int) {}), std::logic_error);
+  });
+}
+
 TEST_P(Parallel, FunctionsMayBeNamedAndHaveState) {
   run([] {
     std::atomic<int> sum = 0;

@@ -33,7 +33,7 @@ error run_in_parallel(const context& ctx, Range& range, std::size_t workers, Pre
       failed = body(group.context(), prepared, std::forward<element_t<Range>>(element));
     };
     while (!group.context().done()) {
-      if (!elements.take(prepare, use) || failed) return failed;
+      if (!elements.take(group.context(), prepare, use) || failed) return failed;
     }
     return ctx.err();
   };
@@ -55,7 +55,8 @@ using mapped_t = typename mapped<std::remove_cvref_t<R>>::type;
 /// Elements are begun in their order. f returns void, error, std::error_code or a result; an exception is an error. The
 /// first error is returned; it cancels the context that f gets, and no further element is begun. Nor is one when ctx is
 /// done, which gives the context's error. Elements are given as the range's iterator gives them (references to a container's
-/// elements, which f may change); those of a range that can be read only once are moved out of it.
+/// elements, which f may change); those of a range that can be read only once are moved out of it. Of a channel or receiver
+/// all values are elements until it is closed and drained; the first error and ctx end the wait for one, too.
 /// On a plain thread: std::logic_error. workers == 0: std::invalid_argument. Go: errgroup with SetLimit.
 ///
 ///   if (error e = parallel_for_each(ctx, files, 8, [](const context& ctx, const path& p) { return upload(ctx, p); })) ...

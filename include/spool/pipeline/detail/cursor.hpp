@@ -1,6 +1,8 @@
 // How workers share a range: each takes the next element.
 #pragma once
 
+#include <spool/context/context.hpp>
+#include <spool/pipeline/detail/input.hpp>
 #include <spool/sync/mutex.hpp>
 
 #include <algorithm>
@@ -27,8 +29,8 @@ using element_t =
     std::conditional_t<std::ranges::forward_range<range_of<Range>>, std::ranges::range_reference_t<range_of<Range>>,
                        std::ranges::range_value_t<range_of<Range>>&&>;
 
-/// take(prepare) calls use(prepared, element) for the next element and is false when there is none. prepare(index) is called
-/// by one worker at a time unless the range is Indexed.
+/// take(ctx, prepare, use) calls use(prepared, element) for the next element and is false when there is none. When ctx is done
+/// it may return true without having taken one. prepare(index) is called by one worker at a time unless the range is Indexed.
 template <class Range>
 class cursor {
  public:
@@ -36,7 +38,8 @@ class cursor {
 
   /// Workers that can be of use.
   std::size_t useful(std::size_t workers) const {
-    if constexpr (std::ranges::sized_range<Range>) {
+    // A range that is read once may grow meanwhile, and its size counts no more once it was begun.
+    if constexpr (std::ranges::forward_range<Range> && std::ranges::sized_range<Range>) {
       return std::min(workers, static_cast<std::size_t>(std::ranges::size(range_)));
     } else {
       return workers;
@@ -44,7 +47,7 @@ class cursor {
   }
 
   template <class Prepare, class Use>
-  bool take(Prepare& prepare, Use&& use) {
+  bool take(const context&, Prepare& prepare, Use&& use) {
     std::unique_lock lock(mu_);
     if (begun_ && at_ != std::ranges::end(range_))
       ++at_;  // not before it is needed: the next element may be long in coming
@@ -81,7 +84,7 @@ class cursor<Range> {
   std::size_t useful(std::size_t workers) const noexcept { return std::min(workers, size_); }
 
   template <class Prepare, class Use>
-  bool take(Prepare& prepare, Use&& use) {
+  bool take(const context&, Prepare& prepare, Use&& use) {
     const std::size_t index = next_.fetch_add(1, std::memory_order_relaxed);
     if (index >= size_) return false;
     use(prepare(index), begin_[static_cast<std::ranges::range_difference_t<Range>>(index)]);
@@ -92,6 +95,32 @@ class cursor<Range> {
   const std::ranges::iterator_t<Range> begin_;
   const std::size_t size_;
   std::atomic<std::size_t> next_{0};
+};
+
+/// Whoever waits for a value has the lock, so that values are begun in their order; ctx ends that wait, too.
+template <Input Range>
+class cursor<Range> {
+ public:
+  /// Moved from: std::logic_error, to the caller and not to its workers.
+  explicit cursor(Range& from) : from_(from) { (void)handle_access::base(from, "recv"); }
+
+  std::size_t useful(std::size_t workers) const noexcept { return workers; }
+
+  template <class Prepare, class Use>
+  bool take(const context& ctx, Prepare& prepare, Use&& use) {
+    std::unique_lock lock(mu_);
+    result<item_t<Range>> value = from_.recv(ctx);
+    if (!value) return value.error() != errc::closed;
+    auto prepared = prepare(index_++);
+    lock.unlock();
+    use(prepared, std::move(*value));
+    return true;
+  }
+
+ private:
+  Range& from_;
+  mutex mu_;
+  std::size_t index_ = 0;  // guarded by mu_
 };
 
 }  // namespace spool::detail
