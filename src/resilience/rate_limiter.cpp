@@ -116,7 +116,7 @@ error rate_limiter::acquire(const context& ctx, std::ptrdiff_t n) {
   if (ctx.done()) return ctx.err();
   if (n == 0) return {};
   const auto deadline = ctx.deadline();
-  const auto time_left = deadline ? std::optional(*deadline - detail::clock::now()) : std::nullopt;
+  const auto time_left = deadline ? *deadline - detail::clock::now() : detail::clock::duration::max();
   const time_point asked = clock_now();
   reservation mine;
   mine.tokens = static_cast<double>(n);
@@ -127,7 +127,7 @@ error rate_limiter::acquire(const context& ctx, std::ptrdiff_t n) {
     at_once = take_now(mine.tokens);
     if (!at_once) {
       mine.at = moment_for(mine.tokens, latest_);
-      if (time_left && mine.at - latest_ > *time_left) return errc::deadline_exceeded;
+      if (mine.at - latest_ > time_left) return errc::deadline_exceeded;
       last_ = taken(after_reserved(), mine.at, mine.tokens);
       stale_ = false;
       reserved_.push_back(mine);
