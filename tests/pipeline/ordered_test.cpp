@@ -120,6 +120,28 @@ TEST_P(OrderedStage, DroppedAndSkippedItemsLeaveNoGap) {
   });
 }
 
+TEST_P(OrderedStage, HandlingAnErrorMayThrowWhileOthersWaitForTheirTurn) {
+  run([] {
+    constexpr int workers = 3;
+    constexpr int capacity = 2;
+    std::atomic<int> begun = 0;
+    const auto undecided = [](const error&) -> on_error { throw std::runtime_error("undecided"); };
+    pipeline p;
+    auto in = p.source<int>({}, endless);
+    auto out = p.stage(in, {.workers = workers, .capacity = capacity, .ordered = true, .on_error = undecided},
+                       [&](int v) -> result<int> {
+                         ++begun;
+                         if (v > 0) return v;
+                         // Until the others wait for this one, as no more items may be under way.
+                         wait_until([&] { return begun == workers + capacity; });
+                         for (int i = 0; i < 50; ++i) this_fiber::yield();
+                         return named("zero");
+                       });
+    p.sink(out, {}, [](int) {});
+    EXPECT_EQ(p.wait().message(), "undecided");
+  });
+}
+
 TEST_P(OrderedStage, AnErrorEndsItWhileOthersWaitForTheirTurn) {
   run([] {
     for (int round = 0; round < 50; ++round) {
@@ -166,6 +188,22 @@ TEST_P(OrderedStage, AThrowingMoveIsAnError) {
       auto in = p.source<int>({.capacity = 1}, counting(0, 100));
       auto out = p.stage(in, {.workers = 3, .capacity = 2, .ordered = true}, [&](int v) { return fragile(v, left); });
       p.sink(out, {}, [](const fragile&) {});
+      EXPECT_EQ(p.wait().message(), "move") << allowed;
+    }
+  });
+}
+
+TEST_P(OrderedStage, AThrowingMoveOfAnItemIsAnError) {
+  run([] {
+    for (int allowed = 0; allowed < 60; ++allowed) {
+      const auto left = std::make_shared<std::atomic<int>>(allowed);
+      pipeline p;
+      auto in = p.source<fragile>({.capacity = 1}, [&](sender<fragile> to) {
+        for (int i = 0; i < 100 && to.send(fragile(i, left)); ++i) {
+        }
+      });
+      auto out = p.stage(in, {.workers = 4, .capacity = 0, .ordered = true}, [](const fragile& v) { return v.value; });
+      p.sink(out, {}, [](int) {});
       EXPECT_EQ(p.wait().message(), "move") << allowed;
     }
   });

@@ -28,16 +28,7 @@ class ordered_stage final : public item_stage<T, F> {
         ring_(bound_) {}
 
   void work() {
-    std::uint64_t number = 0;
-    while (std::optional<T> item = take(number)) {
-      std::optional<U> value;
-      const auto emit = [&](U&& made) -> error {
-        value.emplace(std::move(made));
-        return {};
-      };
-      const bool goes_on = this->process(*item, [&](auto call) -> error { return unwrap(call(), emit); });
-      item.reset();
-      if (!put(number, value) || !goes_on) return;
+    while (next()) {
     }
   }
 
@@ -47,17 +38,30 @@ class ordered_stage final : public item_stage<T, F> {
     std::optional<U> value;  // none: the item was dropped
   };
 
-  std::optional<T> take(std::uint64_t& number) {
-    const std::lock_guard turn(turn_);
-    {
-      std::unique_lock lock(mu_);
-      room_.wait(lock, [this] { return taken_ - left_ + output_.size() < bound_; });
-      if (gone_) return std::nullopt;
-    }
+  /// One item, from its receipt to its result. Whether to go on.
+  bool next() {
+    std::unique_lock turn(turn_);
+    if (!wait_for_room()) return false;
     std::optional<T> item = this->input_.recv();
-    if (this->ctx().done()) item.reset();
-    if (item) number = taken_++;
-    return item;
+    if (!item || this->ctx().done()) return false;
+    // From here to put() nothing throws: the others would wait for this number.
+    const std::uint64_t number = taken_++;
+    turn.unlock();
+    std::optional<U> value;
+    const auto emit = [&](U&& made) -> error {
+      value.emplace(std::move(made));
+      return {};
+    };
+    const bool goes_on = this->process(*item, [&](auto call) -> error { return unwrap(call(), emit); });
+    item.reset();
+    return put(number, value) && goes_on;
+  }
+
+  /// With the turn. False: nobody receives any more.
+  bool wait_for_room() {
+    std::unique_lock lock(mu_);
+    room_.wait(lock, [this] { return taken_ - left_ + output_.size() < bound_; });
+    return !gone_;
   }
 
   /// False: nobody receives any more.

@@ -170,7 +170,8 @@ class item_stage : public stage_base {
         f_(std::forward<G>(f)) {}
   ~item_stage() = default;
 
-  /// Calls the function and gives its result to take(result), which returns an error or none. Whether to go on.
+  /// Calls the function and gives its result to take(result), which returns an error or none. Whether to go on. Throws
+  /// nothing: what handling an error throws is the pipeline's error.
   template <class Take>
   bool process(T& item, Take&& take) {
     error reason;
@@ -180,7 +181,13 @@ class item_stage : public stage_base {
     } catch (...) {
       reason = error(std::current_exception());
     }
-    return !reason || errors_.handle(item, std::move(reason));
+    if (!reason) return true;
+    try {
+      return errors_.handle(item, std::move(reason));
+    } catch (...) {
+      core_.fail(error(std::current_exception()));
+      return false;
+    }
   }
 
   stage_input<T> input_;
