@@ -81,15 +81,15 @@ void pipeline_core::add(channel_base& ch, use how) {
   bool late = false;
   {
     const std::lock_guard guard(lock_);
-    if (entry* known = find(ch)) {
+    entry* const known = find(ch);
+    if (known != nullptr) {
       known->apply(how);
-    } else if (frozen_) {
-      late = true;
-    } else {
+    } else if (!frozen_) {
       fresh.front().apply(how);
       channels_.splice(channels_.end(), fresh);
     }
-    if (frozen_) late = how != use::writes;
+    // Dead letters go on to a channel that is known: wait() closes that. Nobody would close one that is not.
+    if (frozen_) late = how != use::writes || known == nullptr;
   }
   if (late) ch.close();
 }

@@ -160,6 +160,21 @@ TEST_P(OnError, CancellationEndsTheWaitForRoomForADeadLetter) {
   });
 }
 
+TEST_P(OnError, DeadLettersOfAStageAddedTooLateCloseAsWell) {
+  run([] {
+    const cancel_scope scope = with_cancel(context::background());
+    const channel<dead_letter<int>> dead(1);
+    pipeline p{scope.ctx()};
+    auto ended = p.source<int>({}, endless);
+    auto in = p.source<int>({}, endless);
+    scope.cancel();
+    (void)all_of(ended);  // its end: the pipeline has closed its channels
+    p.sink(in, {.on_error = dead}, [](int) {});
+    EXPECT_EQ(p.wait(), errc::canceled);
+    EXPECT_TRUE(dead.closed()) << "a receiver of the letters would wait for ever";
+  });
+}
+
 TEST_P(OnError, DeadLettersWithoutReceiverStop) {
   run([] {
     auto [tx, rx] = make_channel<dead_letter<int>>(10);
