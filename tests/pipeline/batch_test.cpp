@@ -88,6 +88,18 @@ TEST_P(Batch, WithoutTimeTakesWhatIsThere) {
   });
 }
 
+TEST_P(Batch, TimeCompletesItThoughItemsAreAlwaysThere) {
+  run([] {
+    const channel<int> in = filled(10'000);
+    in.close();
+    const auto out = batch(in, 10'000, 1ns);
+    EXPECT_LT(out.recv()->size(), 10'000u) << "nobody receives that many in 1 ns";
+    std::size_t rest = 0;
+    while (out.recv()) ++rest;
+    EXPECT_GT(rest, 0u);
+  });
+}
+
 TEST_P(Batch, AnEndlessWaitIsAllowed) {
   run([] {
     const channel<int> in = filled(3);
