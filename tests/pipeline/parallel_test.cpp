@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <forward_list>
 #include <list>
 #include <numeric>
@@ -274,6 +275,27 @@ TEST_P(Parallel, RefusesNoWorkers) {
   run([] {
     EXPECT_THROW((void)parallel_for_each(background, numbers(1), 0, [](int) {}), std::invalid_argument);
     EXPECT_THROW((void)parallel_map(background, numbers(1), 0, [](int v) { return v; }), std::invalid_argument);
+  });
+}
+
+TEST_P(Parallel, RefusesWorkersWithoutBoundUnlessTheElementsAreCounted) {
+  run([] {
+    const channel<int> in;
+    in.close();
+    EXPECT_THROW((void)parallel_for_each(background, in, 1'048'577, [](int) {}), std::invalid_argument);
+    const std::forward_list<int> singly{4, 5};
+    EXPECT_THROW((void)parallel_map(background, singly, SIZE_MAX, [](int v) { return v; }), std::invalid_argument);
+    EXPECT_FALSE(parallel_for_each(background, numbers(2), SIZE_MAX, [](int) {}));
+    EXPECT_FALSE(parallel_for_each(background, std::list{1, 2}, SIZE_MAX, [](int) {}));
+  });
+}
+
+TEST_P(Parallel, MapCopiesWhatAFunctionReturnsByReference) {
+  run([] {
+    const std::string word(100, 'w');
+    result<std::string> shared = word;
+    const auto of = [&](int) -> result<std::string>& { return shared; };
+    EXPECT_EQ(parallel_map(background, numbers(3), 1, of).value(), std::vector<std::string>(3, word));
   });
 }
 

@@ -165,6 +165,22 @@ TEST_P(Pipeline, FunctionsMayGoWithoutTheContext) {
   });
 }
 
+TEST_P(Pipeline, WhatAFunctionReturnsByReferenceIsCopied) {
+  run([] {
+    const std::string word(100, 'w');
+    result<std::string> shared = word;
+    const channel<dead_letter<std::string>> dead;
+    pipeline p;
+    auto in = p.source<int>({}, counting(0, 10));
+    auto words = p.stage(in, {}, [&](int) -> const std::string& { return word; });
+    auto same = p.stage(words, {}, [&](const std::string&) -> result<std::string>& { return shared; });
+    auto through = p.stage(same, {.on_error = dead}, [](std::string&& s) -> std::string&& { return std::move(s); });
+    EXPECT_EQ(all_of(through), std::vector<std::string>(10, word));
+    EXPECT_FALSE(p.wait());
+    EXPECT_EQ(*shared, word);
+  });
+}
+
 TEST_P(Pipeline, SinksAndSourcesMayReturnWhateverMeansAnError) {
   run([] {
     const auto outcome_of = [](auto sink) {

@@ -17,8 +17,8 @@ namespace spool {
 
 namespace detail {
 
-/// None: std::invalid_argument. On a plain thread: std::logic_error.
-void check_parallel(std::size_t workers, const char* operation);
+/// None, or too many where no count of elements limits them: std::invalid_argument. On a plain thread: std::logic_error.
+void check_parallel(std::size_t workers, bool counted, const char* operation);
 
 /// Calls body(ctx, prepared, element), which returns an error or none, for every element.
 template <class Range, class Prepare, class Body>
@@ -57,7 +57,8 @@ using mapped_t = typename mapped<std::remove_cvref_t<R>>::type;
 /// done, which gives the context's error. Elements are given as the range's iterator gives them (references to a container's
 /// elements, which f may change); those of a range that can be read only once are moved out of it. Of a channel or receiver
 /// all values are elements until it is closed and drained; the first error and ctx end the wait for one, too.
-/// On a plain thread: std::logic_error. workers == 0: std::invalid_argument. Go: errgroup with SetLimit.
+/// On a plain thread: std::logic_error. workers == 0, or more than 1,048,576 for a range that does not know its size or can be
+/// read only once: std::invalid_argument. Go: errgroup with SetLimit.
 ///
 ///   if (error e = parallel_for_each(ctx, files, 8, [](const context& ctx, const path& p) { return upload(ctx, p); })) ...
 template <std::ranges::input_range Range, class F>
@@ -67,7 +68,7 @@ template <std::ranges::input_range Range, class F>
   static_assert(detail::StageFunction<F, Element>, "the function takes (const context&, element) or (element)");
   static_assert(detail::GroupResult<detail::stage_result_t<F, Element>>,
                 "the function returns void, error, std::error_code or a result; to keep values use parallel_map");
-  detail::check_parallel(workers, "spool::parallel_for_each");
+  detail::check_parallel(workers, detail::Counted<Range>, "spool::parallel_for_each");
   const auto body = [&f](const context& c, std::nullptr_t, Element&& element) {
     auto call = [&]() -> decltype(auto) {
       return detail::call_stage_function<Element>(f, c, std::forward<Element>(element));
@@ -90,7 +91,7 @@ template <std::ranges::input_range Range, class F>
   using Result = detail::stage_result_t<F, Element>;
   using U = detail::mapped_t<Result>;
   static_assert(std::is_object_v<U>, "the function returns U or result<U>; without a value use parallel_for_each");
-  detail::check_parallel(workers, "spool::parallel_map");
+  detail::check_parallel(workers, detail::Counted<Range>, "spool::parallel_map");
 
   std::deque<std::optional<U>> made;  // growing moves nothing: each worker writes to its element without a lock
   constexpr bool indexed = detail::Indexed<Range>;
@@ -107,7 +108,7 @@ template <std::ranges::input_range Range, class F>
       auto&& outcome = detail::call_stage_function<Element>(f, c, std::forward<Element>(element));
       if constexpr (detail::is_result<std::remove_cvref_t<Result>>::value) {
         if (outcome.has_error()) return outcome.error();
-        slot->emplace(std::move(*outcome));
+        slot->emplace(*std::forward<Result>(outcome));
       } else {
         slot->emplace(std::forward<Result>(outcome));
       }

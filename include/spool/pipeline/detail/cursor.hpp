@@ -23,6 +23,11 @@ using range_of = std::remove_reference_t<Range>;
 template <class Range>
 concept Indexed = std::ranges::random_access_range<range_of<Range>> && std::ranges::sized_range<range_of<Range>>;
 
+/// Its size is the number of its elements. A range that is read once may grow meanwhile, and its size counts no more once it
+/// was begun.
+template <class Range>
+concept Counted = std::ranges::forward_range<range_of<Range>> && std::ranges::sized_range<range_of<Range>>;
+
 /// What the function gets: what the iterator gives, or the value of an element that can be read only once.
 template <class Range>
 using element_t =
@@ -38,8 +43,7 @@ class cursor {
 
   /// Workers that can be of use.
   std::size_t useful(std::size_t workers) const {
-    // A range that is read once may grow meanwhile, and its size counts no more once it was begun.
-    if constexpr (std::ranges::forward_range<Range> && std::ranges::sized_range<Range>) {
+    if constexpr (Counted<Range>) {
       return std::min(workers, static_cast<std::size_t>(std::ranges::size(range_)));
     } else {
       return workers;

@@ -49,12 +49,16 @@ struct item_function {
   }
   using raw_result = decltype(consume(std::declval<F&>(), std::declval<const context&>(), std::declval<T&>()));
 
-  static raw_result keep(F& f, const context& ctx, T& item) {
+  static constexpr bool copies = !takes_const && !takes_lvalue && std::is_copy_constructible_v<T>;
+  /// No reference where that could be to the copy.
+  using kept_result = std::conditional_t<copies, std::remove_cvref_t<raw_result>, raw_result>;
+
+  static kept_result keep(F& f, const context& ctx, T& item) {
     if constexpr (takes_const) {
       return call_stage_function<const T&>(f, ctx, item);
     } else if constexpr (takes_lvalue) {
       return call_stage_function<T&>(f, ctx, item);
-    } else if constexpr (std::is_copy_constructible_v<T>) {
+    } else if constexpr (copies) {
       T copy(item);
       return call_stage_function<T>(f, ctx, std::move(copy));
     } else {
@@ -79,11 +83,13 @@ struct yield_of<result<R>> : yield_of<R> {};
 template <class R>
 using yield_t = typename yield_of<std::remove_cvref_t<R>>::type;
 
-/// Gives what the function's result holds to emit(U&&), which returns an error or none.
+/// Gives what the function's result holds to emit(U&&), which returns an error or none. What it only refers to is copied.
 template <class R, class Emit>
 error unwrap(R&& outcome, Emit& emit) {
   using Plain = std::remove_cvref_t<R>;
-  if constexpr (is_result<Plain>::value) {
+  if constexpr (!std::is_same_v<R, Plain>) {
+    return unwrap(Plain(std::forward<R>(outcome)), emit);
+  } else if constexpr (is_result<Plain>::value) {
     if (outcome.has_error()) return outcome.error();
     return unwrap(std::move(*outcome), emit);
   } else if constexpr (is_optional<Plain>::value) {
