@@ -17,7 +17,7 @@ void completion::announce() noexcept {
   }
 }
 
-bool completion::wait(const context* ctx, wait_site site) noexcept {
+bool completion::wait_within(const context* ctx, time_point deadline, wait_site site) noexcept {
   waiter self;
   waiter* expected = nullptr;
   if (!waiting_.compare_exchange_strong(expected, &self, std::memory_order_acq_rel)) return true;
@@ -25,12 +25,12 @@ bool completion::wait(const context* ctx, wait_site site) noexcept {
   {
     std::optional<done_hook> stop;
     if (ctx != nullptr) stop.emplace(*ctx, self);
-    how = self.wait(site);
+    how = self.wait_until(deadline, site);
   }
-  if (how != waiter::canceled) return true;
+  if (how == waiter::done) return true;
   expected = &self;
   if (waiting_.compare_exchange_strong(expected, nullptr, std::memory_order_acq_rel)) return false;
-  // Announced meanwhile, by somebody who is about to find that the context came first.
+  // Announced meanwhile, by somebody who is about to find that the limit came first.
   while (!late_.load(std::memory_order_acquire)) this_fiber::yield();
   return true;
 }

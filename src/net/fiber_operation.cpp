@@ -1,8 +1,8 @@
 #include <spool/net/detail/fiber_operation.hpp>
 
-#include <spool/context/cancel_scope.hpp>
 #include <spool/net/io_context.hpp>
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/system_executor.hpp>
 
 #include <algorithm>
@@ -58,8 +58,7 @@ void fiber_operation_base::wait(const operation_executor& where) noexcept {
   // A composed operation may be between two of its parts just then, and miss it: told again, more and more seldom.
   for (auto patience = 10ms;; patience = std::min<std::chrono::milliseconds>(patience * 2, 1000ms)) {
     cancel(where);
-    const cancel_scope limit = with_timeout(context::background(), patience);
-    if (completed_.wait(&limit.ctx(), site())) return;
+    if (completed_.wait_until(clock::now() + patience, site())) return;
   }
 }
 

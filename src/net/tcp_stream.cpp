@@ -19,7 +19,7 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-constexpr std::size_t most_pieces = 16;
+constexpr std::size_t most_pieces = 16;  // as many as tcp_stream hands over
 
 /// The outcome of one system call, errno included: it is read before anything can move the fiber to another thread.
 struct transfer {
@@ -27,20 +27,9 @@ struct transfer {
   int error;
 };
 
-[[gnu::noinline]] transfer receive_now(int fd, std::span<const asio::mutable_buffer> list) noexcept {
-  iovec pieces[most_pieces];
-  for (std::size_t i = 0; i < list.size(); ++i) pieces[i] = {list[i].data(), list[i].size()};
-  msghdr message{};
-  message.msg_iov = pieces;
-  message.msg_iovlen = list.size();
-  ssize_t n;
-  do {
-    n = ::recvmsg(fd, &message, MSG_DONTWAIT);
-  } while (n < 0 && errno == EINTR);
-  return {n, n < 0 ? errno : 0};
-}
-
-[[gnu::noinline]] transfer send_now(int fd, std::span<const asio::const_buffer> list) noexcept {
+/// `call` is recvmsg or sendmsg.
+template <class Buffer, class Call>
+[[gnu::noinline]] transfer try_now(Call call, int fd, std::span<const Buffer> list) noexcept {
   iovec pieces[most_pieces];
   for (std::size_t i = 0; i < list.size(); ++i) pieces[i] = {const_cast<void*>(list[i].data()), list[i].size()};
   msghdr message{};
@@ -48,7 +37,7 @@ struct transfer {
   message.msg_iovlen = list.size();
   ssize_t n;
   do {
-    n = ::sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    n = call(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
   } while (n < 0 && errno == EINTR);
   return {n, n < 0 ? errno : 0};
 }
@@ -91,7 +80,7 @@ std::size_t tcp_stream::read_pieces(const asio::mutable_buffer* first, std::size
   if (stopped(read_ctx_, ec) || n == 0) return 0;
   std::size_t bytes = 0;
   // A peer that has been read empty has seldom sent more by now: waiting at once saves a call that would find nothing.
-  const transfer now = more_to_read_ ? receive_now(socket_.native_handle(), list) : transfer{-1, EAGAIN};
+  const transfer now = more_to_read_ ? try_now(::recvmsg, socket_.native_handle(), list) : transfer{-1, EAGAIN};
   if (!must_wait(now)) {
     detail::spend_budget();
     if (now.bytes < 0) {
@@ -112,7 +101,7 @@ std::size_t tcp_stream::write_pieces(const asio::const_buffer* first, std::size_
   const std::span list(first, n);
   ec.clear();
   if (stopped(write_ctx_, ec) || n == 0) return 0;
-  const transfer now = send_now(socket_.native_handle(), list);
+  const transfer now = try_now(::sendmsg, socket_.native_handle(), list);
   if (!must_wait(now)) {
     detail::spend_budget();
     if (now.bytes >= 0) return static_cast<std::size_t>(now.bytes);

@@ -42,9 +42,7 @@ class tcp_stream {
   template <class MutableBufferSequence>
   std::size_t read_some(const MutableBufferSequence& buffers) {
     boost::system::error_code ec;
-    const std::size_t n = read_some(buffers, ec);
-    if (ec) throw boost::system::system_error(ec);
-    return n;
+    return checked(read_some(buffers, ec), ec);
   }
 
   /// Waits until at least one byte has been taken; the number of bytes.
@@ -56,9 +54,7 @@ class tcp_stream {
   template <class ConstBufferSequence>
   std::size_t write_some(const ConstBufferSequence& buffers) {
     boost::system::error_code ec;
-    const std::size_t n = write_some(buffers, ec);
-    if (ec) throw boost::system::system_error(ec);
-    return n;
+    return checked(write_some(buffers, ec), ec);
   }
 
   /// True: the peer has closed or broken the connection, as far as this end has heard. Does not wait, takes no data.
@@ -69,9 +65,10 @@ class tcp_stream {
   lowest_layer_type& lowest_layer() noexcept { return socket_.lowest_layer(); }
 
  private:
+  static constexpr std::size_t most_pieces = 16;
   template <class Buffer>
   struct pieces {
-    std::array<Buffer, 16> items;  // what does not fit is left for the next call
+    std::array<Buffer, most_pieces> items;  // what does not fit is left for the next call
     template <class Sequence>
     std::size_t fill(const Sequence& buffers) {
       std::size_t n = 0;
@@ -83,6 +80,10 @@ class tcp_stream {
     }
   };
 
+  static std::size_t checked(std::size_t n, const boost::system::error_code& ec) {
+    if (ec) throw boost::system::system_error(ec);
+    return n;
+  }
   std::size_t read_pieces(const boost::asio::mutable_buffer* list, std::size_t n, boost::system::error_code& ec);
   std::size_t write_pieces(const boost::asio::const_buffer* list, std::size_t n, boost::system::error_code& ec);
 

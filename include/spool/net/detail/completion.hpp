@@ -23,15 +23,18 @@ class completion {
   bool announced() const noexcept { return waiting_.load(std::memory_order_acquire) == announced_mark(); }
 
   /// True: the event was announced. False: ctx (null: never) was done first; wait() may be called again.
-  bool wait(const context* ctx, wait_site site) noexcept;
+  bool wait(const context* ctx, wait_site site) noexcept { return wait_within(ctx, time_point::max(), site); }
+  /// The same with a point in time.
+  bool wait_until(time_point deadline, wait_site site) noexcept { return wait_within(nullptr, deadline, site); }
 
  private:
+  bool wait_within(const context* ctx, time_point deadline, wait_site site) noexcept;
   waiter* announced_mark() const noexcept {
     return reinterpret_cast<waiter*>(const_cast<completion*>(this));  // an address that no waiter has
   }
 
-  // Null, who waits, or announced_mark(). announce() takes the waiter out and owns the right to claim it; a waiter that ctx
-  // claimed first takes itself out, or finds the mark and waits for late_.
+  // Null, who waits, or announced_mark(). announce() takes the waiter out and owns the right to claim it; a waiter that
+  // its limit claimed first takes itself out, or finds the mark and waits for late_.
   std::atomic<waiter*> waiting_{nullptr};
   std::atomic<bool> late_{false};  // announce() came second: its last access
 };

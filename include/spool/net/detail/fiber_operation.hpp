@@ -11,9 +11,7 @@
 #include <spool/net/detail/operation_executor.hpp>
 
 #include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/dispatch.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/system/error_code.hpp>
 #include <boost/system/system_error.hpp>
 
@@ -58,17 +56,6 @@ struct operation_allocator {
   }
   friend bool operator==(const operation_allocator&, const operation_allocator&) noexcept = default;
 
-  operation_memory* memory;
-};
-
-/// Of no type: what a handler names, for Asio to rebind.
-template <>
-struct operation_allocator<void> {
-  using value_type = void;
-  explicit operation_allocator(operation_memory& m) noexcept : memory(&m) {}
-  template <class U>
-  operation_allocator(const operation_allocator<U>& other) noexcept : memory(other.memory) {}
-  friend bool operator==(const operation_allocator&, const operation_allocator&) noexcept = default;
   operation_memory* memory;
 };
 
@@ -144,7 +131,7 @@ class fiber_operation : public fiber_operation_base {
 
   class handler {
    public:
-    using allocator_type = operation_allocator<void>;
+    using allocator_type = operation_allocator<std::byte>;
     using cancellation_slot_type = boost::asio::cancellation_slot;
 
     explicit handler(fiber_operation& op) noexcept : op_(&op) {}
