@@ -1,7 +1,5 @@
 #include "count_option.hpp"
 
-#include <getopt.h>
-
 #include <charconv>
 
 namespace command {
@@ -17,11 +15,6 @@ bool parse_count(const char* option, std::string_view text, std::size_t most, st
   }
   into = value;
   return true;
-}
-
-// getopt_long steps past a long option it refuses, but stays inside a cluster of short ones.
-std::string refused_option(std::string_view previous) {
-  return previous.starts_with("--") ? std::string(previous) : std::string{'-', static_cast<char>(::optopt)};
 }
 
 }  // namespace command

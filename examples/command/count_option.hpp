@@ -10,7 +10,4 @@ namespace command {
 bool parse_count(const char* option, std::string_view text, std::size_t most, std::size_t& into,
                  std::string& complaint);
 
-// The option that getopt_long just refused, given the word before ::optind.
-std::string refused_option(std::string_view previous);
-
 }  // namespace command

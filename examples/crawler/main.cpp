@@ -73,13 +73,8 @@ int run(const options& chosen) {
 int start(int argc, char** argv) {
   options chosen;
   std::string complaint;
-  switch (parse(argc, argv, chosen, complaint)) {
-    case parse_result::help: return std::fputs(usage(), stdout) >= 0 ? exit_status::success : exit_status::some_failed;
-    case parse_result::bad:
-      std::fprintf(stderr, "crawler: %s\n%s", complaint.c_str(), usage());
-      return exit_status::bad_usage;
-    case parse_result::run: break;
-  }
+  const parse_result parsed = parse(argc, argv, chosen, complaint);
+  if (const auto status = command::status_without_running(parsed, "crawler", complaint, usage())) return *status;
   allow_many_descriptors();
   spool::runtime runtime({.name = "crawler"});
   try {

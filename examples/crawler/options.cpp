@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "command/count_option.hpp"
+#include "command/read_options.hpp"
 
 namespace crawler {
 namespace {
@@ -91,15 +92,10 @@ const char* usage() noexcept {
 }
 
 parse_result parse(int argc, char** argv, options& into, std::string& complaint) {
-  ::opterr = 0;
-  ::optind = 0;  // from the start, also when called again
   reading given_so_far{.into = into, .complaint = complaint};
-  for (int given = 0; (given = ::getopt_long(argc, argv, ":h", known, nullptr)) != -1;) {
-    if (given == 'h') return parse_result::help;
-    if (given == ':') complaint = std::string(argv[::optind - 1]) + " needs a value";
-    if (given == '?') complaint = "unknown option '" + command::refused_option(argv[::optind - 1]) + "'";
-    if (given == ':' || given == '?' || !given_so_far.take(given)) return parse_result::bad;
-  }
+  const auto parsed =
+      command::read_options(argc, argv, known, complaint, [&](int given) { return given_so_far.take(given); });
+  if (parsed != parse_result::run) return parsed;
   into.urls.assign(argv + ::optind, argv + argc);
   if (!into.urls.empty() && given_so_far.serves) complaint = "either URLs or a directory to serve, not both";
   if (into.serve_only && given_so_far.crawls) complaint = "--serve-only does not crawl";

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "command/read_options.hpp"
+
 namespace crawler {
 
 inline constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
@@ -24,7 +26,7 @@ struct options {
   std::chrono::milliseconds delay{0};
 };
 
-enum class parse_result { run, help, bad };
+using command::parse_result;
 
 // `bad` puts the reason into `complaint`.
 parse_result parse(int argc, char** argv, options& into, std::string& complaint);

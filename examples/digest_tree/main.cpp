@@ -36,13 +36,8 @@ std::optional<tree_walk> open_tree(const std::string& root) {
 int run(int argc, char** argv) {
   options chosen;
   std::string complaint;
-  switch (parse(argc, argv, chosen, complaint)) {
-    case parse_result::help: return std::fputs(usage(), stdout) >= 0 ? 0 : exit_status::some_failed;
-    case parse_result::bad:
-      std::fprintf(stderr, "digest_tree: %s\n%s", complaint.c_str(), usage());
-      return exit_status::bad_usage;
-    case parse_result::run: break;
-  }
+  const parse_result parsed = parse(argc, argv, chosen, complaint);
+  if (const auto status = command::status_without_running(parsed, "digest_tree", complaint, usage())) return *status;
   auto walk = open_tree(chosen.root);
   if (!walk) {
     return exit_status::bad_usage;

@@ -3,6 +3,7 @@
 #include <getopt.h>
 
 #include "command/count_option.hpp"
+#include "command/read_options.hpp"
 
 namespace digest_tree {
 namespace {
@@ -27,24 +28,11 @@ parse_result parse(int argc, char** argv, options& into, std::string& complaint)
                                      {"queue", required_argument, nullptr, 'q'},
                                      {"help", no_argument, nullptr, 'h'},
                                      {nullptr, 0, nullptr, 0}};
-  ::opterr = 0;
-  for (int given = 0; (given = ::getopt_long(argc, argv, ":h", known, nullptr)) != -1;) {
-    switch (given) {
-      case 'w':
-        if (!parse_count("--workers", ::optarg, most_workers, into.workers, complaint)) {
-          return parse_result::bad;
-        }
-        break;
-      case 'q':
-        if (!parse_count("--queue", ::optarg, most_queued, into.queue_files, complaint)) {
-          return parse_result::bad;
-        }
-        break;
-      case 'h': return parse_result::help;
-      case ':': complaint = std::string(argv[::optind - 1]) + " needs a number"; return parse_result::bad;
-      default: complaint = "unknown option '" + command::refused_option(argv[::optind - 1]) + "'"; return parse_result::bad;
-    }
-  }
+  const auto parsed = command::read_options(argc, argv, known, complaint, [&](int given) {
+    return given == 'w' ? parse_count("--workers", ::optarg, most_workers, into.workers, complaint)
+                        : parse_count("--queue", ::optarg, most_queued, into.queue_files, complaint);
+  });
+  if (parsed != parse_result::run) return parsed;
   if (argc - ::optind != 1) {
     complaint = argc == ::optind ? "which directory?" : "one directory at a time";
     return parse_result::bad;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "command/count_option.hpp"
+#include "command/read_options.hpp"
 
 namespace etl {
 namespace {
@@ -120,15 +121,10 @@ const char* usage() noexcept {
 }
 
 parse_result parse(int argc, char** argv, options& into, std::string& complaint) {
-  ::opterr = 0;
-  ::optind = 0;  // from the start, also when called again
   reading given_so_far{.into = into, .complaint = complaint};
-  for (int given = 0; (given = ::getopt_long(argc, argv, ":h", known, nullptr)) != -1;) {
-    if (given == 'h') return parse_result::help;
-    if (given == ':') complaint = std::string(argv[::optind - 1]) + " needs a value";
-    if (given == '?') complaint = "unknown option '" + command::refused_option(argv[::optind - 1]) + "'";
-    if (given == ':' || given == '?' || !given_so_far.take(given)) return parse_result::bad;
-  }
+  const auto parsed =
+      command::read_options(argc, argv, known, complaint, [&](int given) { return given_so_far.take(given); });
+  if (parsed != parse_result::run) return parsed;
   if (into.services && given_so_far.own_services) {
     complaint = "--unreliable, --dead and --latency are for our own services, not for those of --services";
   } else if (argc - ::optind != 1) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "command/read_options.hpp"
 #include "fields.hpp"
 #include "http/url.hpp"
 
@@ -24,7 +25,7 @@ struct options {
   std::array<bool, field_count> dead{};
 };
 
-enum class parse_result { run, help, bad };
+using command::parse_result;
 
 // `bad` puts the reason into `complaint`.
 parse_result parse(int argc, char** argv, options& into, std::string& complaint);

@@ -90,13 +90,8 @@ int run_both(const options& chosen) {
 int run(int argc, char** argv) {
   options chosen;
   std::string complaint;
-  switch (parse(argc, argv, chosen, complaint)) {
-    case parse_result::help: return std::fputs(usage(), stdout) >= 0 ? 0 : exit_status::some_failed;
-    case parse_result::bad:
-      std::fprintf(stderr, "orders: %s\n%s", complaint.c_str(), usage());
-      return exit_status::bad_usage;
-    case parse_result::run: break;
-  }
+  const parse_result parsed = parse(argc, argv, chosen, complaint);
+  if (const auto status = command::status_without_running(parsed, "orders", complaint, usage())) return *status;
   spool::runtime runtime({.name = "orders"});
   return runtime.run([&] {
     switch (chosen.part) {

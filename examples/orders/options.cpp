@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "command/count_option.hpp"
+#include "command/read_options.hpp"
 
 namespace orders {
 namespace {
@@ -85,18 +86,9 @@ parse_result parse(int argc, char** argv, options& into, std::string& complaint)
                                      {"connections", required_argument, nullptr, 'n'},
                                      {"help", no_argument, nullptr, 'h'},
                                      {nullptr, 0, nullptr, 0}};
-  ::opterr = 0;
-  for (int given = 0; (given = ::getopt_long(argc, argv, ":h", known, nullptr)) != -1;) {
-    switch (given) {
-      case 'h': return parse_result::help;
-      case ':': complaint = std::string(argv[::optind - 1]) + " needs a value"; return parse_result::bad;
-      case '?':
-        complaint = "unknown option '" + command::refused_option(argv[::optind - 1]) + "'";
-        return parse_result::bad;
-      default:
-        if (!take(given, ::optarg, into, complaint)) return parse_result::bad;
-    }
-  }
+  const auto parsed = command::read_options(
+      argc, argv, known, complaint, [&](int given) { return take(given, ::optarg, into, complaint); });
+  if (parsed != parse_result::run) return parsed;
   if (::optind < argc) {
     complaint = "what is '" + std::string(argv[::optind]) + "'?";
     return parse_result::bad;

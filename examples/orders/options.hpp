@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "command/read_options.hpp"
 #include "load/load_generator.hpp"
 
 namespace orders {
@@ -15,7 +16,7 @@ struct options {
   load_options load;          // its symbols are the exchange's, too
 };
 
-enum class parse_result { run, help, bad };
+using command::parse_result;
 
 // `bad` puts the reason into `complaint`.
 parse_result parse(int argc, char** argv, options& into, std::string& complaint);

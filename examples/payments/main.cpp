@@ -81,13 +81,8 @@ int serve(const options& chosen) {
 int run(int argc, char** argv) {
   options chosen;
   std::string complaint;
-  switch (parse(argc, argv, chosen, complaint)) {
-    case parse_result::help: return std::fputs(usage(), stdout) >= 0 ? exit_status::success : exit_status::some_failed;
-    case parse_result::bad:
-      std::fprintf(stderr, "payments: %s\n%s", complaint.c_str(), usage());
-      return exit_status::bad_usage;
-    case parse_result::run: break;
-  }
+  const parse_result parsed = parse(argc, argv, chosen, complaint);
+  if (const auto status = command::status_without_running(parsed, "payments", complaint, usage())) return *status;
   spool::runtime runtime({.name = "payments"});
   return runtime.run([&] { return serve(chosen); });
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "command/count_option.hpp"
+#include "command/read_options.hpp"
 
 namespace payments {
 namespace {
@@ -68,19 +69,9 @@ parse_result parse(int argc, char** argv, options& into, std::string& complaint)
                                      {"drain", required_argument, nullptr, 'D'},
                                      {"help", no_argument, nullptr, 'h'},
                                      {nullptr, 0, nullptr, 0}};
-  ::opterr = 0;
-  for (int given = 0; (given = ::getopt_long(argc, argv, ":h", known, nullptr)) != -1;) {
-    if (given == 'h') return parse_result::help;
-    if (given == ':') {
-      complaint = std::string(argv[::optind - 1]) + " needs a value";
-      return parse_result::bad;
-    }
-    if (given == '?') {
-      complaint = "unknown option '" + command::refused_option(argv[::optind - 1]) + "'";
-      return parse_result::bad;
-    }
-    if (!take(given, into, complaint)) return parse_result::bad;
-  }
+  const auto parsed =
+      command::read_options(argc, argv, known, complaint, [&](int given) { return take(given, into, complaint); });
+  if (parsed != parse_result::run) return parsed;
   if (argc != ::optind) {
     complaint = "what is '" + std::string(argv[::optind]) + "'?";
     return parse_result::bad;

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "command/read_options.hpp"
+
 namespace payments {
 
 struct options {
@@ -16,7 +18,7 @@ struct options {
   std::chrono::seconds drain_for{10};
 };
 
-enum class parse_result { run, help, bad };
+using command::parse_result;
 
 // `bad` puts the reason into `complaint`.
 parse_result parse(int argc, char** argv, options& into, std::string& complaint);

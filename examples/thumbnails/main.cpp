@@ -58,14 +58,9 @@ int run_on(const options& chosen) {
 int run(int argc, char** argv) {
   options chosen;
   std::string complaint;
-  switch (parse(argc, argv, chosen, complaint)) {
-    case parse_result::help: return std::fputs(usage(), stdout) >= 0 ? 0 : exit_status::some_failed;
-    case parse_result::bad:
-      std::fprintf(stderr, "thumbnails: %s\n%s", complaint.c_str(), usage());
-      return exit_status::bad_usage;
-    case parse_result::run: return run_on(chosen);
-  }
-  return exit_status::bad_usage;
+  const parse_result parsed = parse(argc, argv, chosen, complaint);
+  if (const auto status = command::status_without_running(parsed, "thumbnails", complaint, usage())) return *status;
+  return run_on(chosen);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <getopt.h>
 
 #include "command/count_option.hpp"
+#include "command/read_options.hpp"
 
 namespace thumbnails {
 namespace {
@@ -36,24 +37,15 @@ parse_result parse(int argc, char** argv, options& into, std::string& complaint)
       {"out", required_argument, nullptr, 'o'},     {"size", required_argument, nullptr, 's'},
       {"workers", required_argument, nullptr, 'w'}, {"queue", required_argument, nullptr, 'q'},
       {"help", no_argument, nullptr, 'h'},          {nullptr, 0, nullptr, 0}};
-  ::opterr = 0;
-  for (int given = 0; (given = ::getopt_long(argc, argv, ":h", known, nullptr)) != -1;) {
-    bool good = true;
+  const auto parsed = command::read_options(argc, argv, known, complaint, [&](int given) {
     switch (given) {
-      case 'o': good = take_directory("--out", ::optarg, into.out, complaint); break;
-      case 's': good = command::parse_count("--size", ::optarg, most_pixels, into.longest_side, complaint); break;
-      case 'w': good = command::parse_count("--workers", ::optarg, most_workers, into.workers, complaint); break;
-      case 'q': good = command::parse_count("--queue", ::optarg, most_queued, into.queue_images, complaint); break;
-      case 'h': return parse_result::help;
-      case ':': complaint = std::string(argv[::optind - 1]) + " needs a value"; return parse_result::bad;
-      default:
-        complaint = "unknown option '" + command::refused_option(argv[::optind - 1]) + "'";
-        return parse_result::bad;
+      case 'o': return take_directory("--out", ::optarg, into.out, complaint);
+      case 's': return command::parse_count("--size", ::optarg, most_pixels, into.longest_side, complaint);
+      case 'w': return command::parse_count("--workers", ::optarg, most_workers, into.workers, complaint);
+      default: return command::parse_count("--queue", ::optarg, most_queued, into.queue_images, complaint);
     }
-    if (!good) {
-      return parse_result::bad;
-    }
-  }
+  });
+  if (parsed != parse_result::run) return parsed;
   if (argc - ::optind != 1) {
     complaint = argc == ::optind ? "which directory?" : "one directory at a time";
     return parse_result::bad;

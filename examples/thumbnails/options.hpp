@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <string>
 
+#include "command/read_options.hpp"
+
 namespace thumbnails {
 
 struct options {
@@ -13,7 +15,7 @@ struct options {
   std::size_t queue_images = 32;
 };
 
-enum class parse_result { run, help, bad };
+using command::parse_result;
 
 // `bad` puts the reason into `complaint`.
 parse_result parse(int argc, char** argv, options& into, std::string& complaint);

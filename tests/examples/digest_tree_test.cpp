@@ -374,7 +374,7 @@ TEST(DigestTreeOptions, BadOnesAreNamed) {
   const std::pair<std::vector<std::string>, std::string> cases[] = {
       {{}, "which directory?"},
       {{"a", "b"}, "one directory at a time"},
-      {{"a", "--workers"}, "--workers needs a number"},
+      {{"a", "--workers"}, "--workers needs a value"},
       {{"a", "--workers", "0"}, "--workers takes a number from 1 to 1024, not '0'"},
       {{"a", "--workers=-1"}, "--workers takes a number from 1 to 1024, not '-1'"},
       {{"a", "--queue", "9999999999999999999999"},
