@@ -96,7 +96,7 @@ void signal_watch::add(signal_listener& listener, std::span<const int> signals) 
       throw std::invalid_argument("spool: there is no signal " + std::to_string(signal));
     }
   }
-  const std::lock_guard lock(mu_);
+  std::unique_lock lock(mu_);
   int signal = 1;
   try {
     start_thread();
@@ -105,7 +105,7 @@ void signal_watch::add(signal_listener& listener, std::span<const int> signals) 
     }
   } catch (...) {
     release_signals(listener.wanted_, signal);
-    ring();  // the thread looks whether it is still wanted
+    if (listeners_.empty()) stop_thread(lock);
     throw;
   }
   listeners_.push_back(listener);
@@ -125,7 +125,7 @@ void signal_watch::remove(signal_listener& listener) noexcept {
 
 void signal_watch::start_thread() {
   if (running_) return;
-  if (thread_.joinable()) thread_.join();
+  if (thread_.joinable()) thread_.join();  // it ended for a joiner that has not come to it yet
   // Born with all signals blocked; it opens itself to those that are watched.
   sigset_t all;
   sigset_t before;
@@ -142,9 +142,12 @@ void signal_watch::start_thread() {
 }
 
 void signal_watch::stop_thread(std::unique_lock<std::mutex>& lock) noexcept {
+  if (!running_) return;
   ring();
+  ++joiners_;
   // A thread that is calling listeners may run the code of whoever is here; it ends by itself when it gets back.
   ended_.wait(lock, [this] { return !running_ || delivering_ || !listeners_.empty(); });
+  --joiners_;
   if (!running_ && thread_.joinable()) thread_.join();
 }
 
@@ -191,6 +194,7 @@ void signal_watch::listen() noexcept {
     lock.lock();
   }
   running_ = false;
+  if (joiners_ == 0) thread_.detach();
   ended_.notify_all();
 }
 

@@ -71,6 +71,7 @@ class signal_watch {
   std::thread thread_;
   bool running_ = false;     // thread_ has not said its last word
   bool delivering_ = false;  // thread_ is calling listeners
+  int joiners_ = 0;          // who wait for thread_ to end; without any it detaches itself
   std::condition_variable ended_;
 };
 
