@@ -42,17 +42,18 @@ class ordered_stage final : public item_stage<T, F> {
   bool next() {
     std::unique_lock turn(turn_);
     if (!wait_for_room()) return false;
-    std::optional<T> item = this->input_.recv();
-    if (!item || this->ctx().done()) return false;
+    std::optional<T> item;
+    if (!this->input_.recv(item) || this->over()) return false;
     // From here to put() nothing throws: the others would wait for this number.
     const std::uint64_t number = taken_++;
     turn.unlock();
     std::optional<U> value;
-    const auto emit = [&](U&& made) -> error {
+    const auto emit = [&](U&& made) {
       value.emplace(std::move(made));
-      return {};
+      return true;
     };
-    const bool goes_on = this->process(*item, [&](auto call) -> error { return unwrap(call(), emit); });
+    const bool goes_on =
+        this->process(*item, [&](auto call, auto& failed) { return unwrap(call(), emit, failed); });
     item.reset();
     return put(number, value) && goes_on;
   }
@@ -80,7 +81,7 @@ class ordered_stage final : public item_stage<T, F> {
       oldest.done = false;
       lock.unlock();
       bool open = true;
-      if (leaving) guarded([&] { open = output_.send(std::move(*leaving)); });
+      if (leaving) guarded([&] { open = output_.send(*leaving); });
       leaving.reset();
       lock.lock();
       ++left_;
@@ -107,7 +108,7 @@ class ordered_stage final : public item_stage<T, F> {
     }
   }
 
-  const sender<U> output_;
+  const stage_output<U> output_;
   const std::size_t bound_;
 
   mutex turn_;               // held while receiving

@@ -21,7 +21,8 @@ namespace spool::detail {
 /// What every stage has. `Stage` derives from it and has work(), which may throw.
 class stage_base {
  public:
-  stage_base(pipeline_core& core, std::string name) noexcept : core_(core), name_(std::move(name)) {}
+  stage_base(pipeline_core& core, std::string name) noexcept
+      : core_(core), name_(std::move(name)), end_(*context_access::node(core.ctx())) {}
   stage_base(const stage_base&) = delete;
   stage_base& operator=(const stage_base&) = delete;
 
@@ -45,6 +46,8 @@ class stage_base {
   ~stage_base() = default;
 
   const context& ctx() const noexcept { return core_.ctx(); }
+  /// ctx().done(), asked for every item and so with two loads less.
+  bool over() const noexcept { return end_.done.load(std::memory_order_acquire); }
   const std::string& name() const noexcept { return name_; }
 
   pipeline_core& core_;
@@ -71,6 +74,7 @@ class stage_base {
   }
 
   const std::string name_;
+  const cancel_node& end_;
   std::atomic<std::size_t> active_{0};
 };
 
@@ -78,30 +82,33 @@ class stage_base {
 template <class T>
 class stage_input {
  public:
-  stage_input(pipeline_core& core, receiver<T> from) : core_(core), from_(std::move(from)) {
-    core_.add(base(), pipeline_core::use::reads);
+  stage_input(pipeline_core& core, receiver<T> from)
+      : core_(core), from_(std::move(from)), channel_(channel_of(from_, "spool::pipeline")) {
+    core_.add(channel_, pipeline_core::use::reads);
   }
   stage_input(const stage_input&) = delete;
   stage_input& operator=(const stage_input&) = delete;
   ~stage_input() {
     end();
-    if (core_.ctx().done() && core_.made(base())) drop_rest();
+    if (core_.ctx().done() && core_.made(channel_)) drop_rest();
   }
 
-  std::optional<T> recv() const { return from_.recv(); }
-  const receiver<T>& from() const noexcept { return from_; }
+  /// Waits for the next item, in the place of the one before. False: closed and drained. An optional as the result would
+  /// be copied as a whole right after its parts were written, which a CPU cannot do before it has finished its stores.
+  bool recv(std::optional<T>& item) const {
+    if constexpr (!std::is_trivially_destructible_v<T>) item.reset();
+    return static_cast<channel_core<T>&>(channel_).recv(item, {}) == channel_status::ok;
+  }
 
   /// Nothing more is wanted. By any worker, any number of times.
   void end() noexcept {
-    if (!ended_.exchange(true, std::memory_order_relaxed)) core_.remove(base(), pipeline_core::use::reads);
+    if (!ended_.exchange(true, std::memory_order_relaxed)) core_.remove(channel_, pipeline_core::use::reads);
   }
 
  private:
-  channel_base& base() const { return channel_of(from_, "spool::pipeline"); }
-
   // Of a pipeline that was cancelled no item outlives wait(), whoever still holds a receiver.
   void drop_rest() noexcept {
-    base().close();
+    channel_.close();
     try {
       while (from_.recv()) {
       }
@@ -111,7 +118,24 @@ class stage_input {
 
   pipeline_core& core_;
   const receiver<T> from_;
+  channel_base& channel_;
   std::atomic<bool> ended_{false};
+};
+
+/// A stage's end of the channel that it writes.
+template <class U>
+class stage_output {
+ public:
+  explicit stage_output(sender<U> to) : to_(std::move(to)), channel_(channel_of(to_, "spool::pipeline")) {}
+
+  /// False: nobody receives any more.
+  bool send(U& value) const { return static_cast<channel_core<U>&>(channel_).send(value, {}) == channel_status::ok; }
+  std::size_t size() const noexcept { return channel_.size(); }
+  std::size_t capacity() const noexcept { return channel_.capacity(); }
+
+ private:
+  const sender<U> to_;
+  channel_base& channel_;
 };
 
 /// What a stage does with the errors of its items.
@@ -135,20 +159,25 @@ class stage_errors {
 
   bool keeps_items() const noexcept { return policy_.letters() != nullptr; }
 
-  /// Whether the stage goes on.
-  bool handle(T& item, error reason) {
-    if (keeps_items()) {
-      // Bounded by the context: only here may a worker wait for a channel that the core does not close.
-      const channel_status sent = policy_.letters()->send(core_.ctx(), dead_letter<T>{stage_, std::move(item), reason});
-      if (sent == channel_status::ok) return true;
-    } else if (policy_.decide(reason) == on_error::skip) {
-      return true;
+  /// Whether the stage goes on. What handling an error throws is the pipeline's error.
+  bool handle(T& item, error reason) noexcept {
+    try {
+      if (settled(item, reason)) return true;
+    } catch (...) {
+      reason = error(std::current_exception());
     }
     core_.fail(std::move(reason));
     return false;
   }
 
  private:
+  /// Skipped, or sent elsewhere.
+  bool settled(T& item, const error& reason) {
+    if (!keeps_items()) return policy_.decide(reason) == on_error::skip;
+    // Bounded by the context: only here may a worker wait for a channel that the core does not close.
+    return policy_.letters()->send(core_.ctx(), dead_letter<T>{stage_, std::move(item), reason}) == channel_status::ok;
+  }
+
   channel_base& letters() const { return channel_of(*policy_.letters(), "spool::pipeline: dead letters"); }
 
   pipeline_core& core_;
@@ -170,23 +199,18 @@ class item_stage : public stage_base {
         f_(std::forward<G>(f)) {}
   ~item_stage() = default;
 
-  /// Calls the function and gives its result to take(result), which returns an error or none. Whether to go on. Throws
-  /// nothing: what handling an error throws is the pipeline's error.
+  /// take(call, failed) uses what call() returns, the function's result for the item, or gives its error to failed(error).
+  /// Both say whether to go on, and so does this. No error object is made for an item that has none; that is measurable.
   template <class Take>
-  bool process(T& item, Take&& take) {
-    error reason;
+  bool process(T& item, const Take& take) {
+    const auto failed = [&](error reason) { return errors_.handle(item, std::move(reason)); };
     try {
-      reason = errors_.keeps_items() ? take([&]() -> decltype(auto) { return function::keep(f_, ctx(), item); })
-                                     : take([&]() -> decltype(auto) { return function::consume(f_, ctx(), item); });
+      if (errors_.keeps_items()) {
+        return take([&]() -> decltype(auto) { return function::keep(f_, ctx(), item); }, failed);
+      }
+      return take([&]() -> decltype(auto) { return function::consume(f_, ctx(), item); }, failed);
     } catch (...) {
-      reason = error(std::current_exception());
-    }
-    if (!reason) return true;
-    try {
-      return errors_.handle(item, std::move(reason));
-    } catch (...) {
-      core_.fail(error(std::current_exception()));
-      return false;
+      return failed(error(std::current_exception()));
     }
   }
 
@@ -205,22 +229,18 @@ class plain_stage final : public item_stage<T, F> {
         output_(std::move(to)) {}
 
   void work() {
-    bool open = true;
-    const auto emit = [&](U&& value) -> error {
-      open = output_.send(std::move(value));
-      return {};
-    };
-    const auto take = [&](auto call) -> error { return unwrap(call(), emit); };
-    while (open) {
-      std::optional<T> item = this->input_.recv();
-      if (!item || this->ctx().done()) return;
-      if (!this->process(*item, take)) return;
+    const auto emit = [this](U&& value) { return output_.send(value); };
+    const auto take = [&](auto call, auto& failed) { return unwrap(call(), emit, failed); };
+    std::optional<T> item;
+    while (this->input_.recv(item)) {
+      if (this->over()) return;
+      if (!this->process(*item, take)) break;
     }
     this->input_.end();
   }
 
  private:
-  const sender<U> output_;
+  const stage_output<U> output_;
 };
 
 /// Receives and calls.
@@ -232,26 +252,10 @@ class sink_stage final : public item_stage<T, F> {
       : item_stage<T, F>(core, std::move(name), std::move(from), std::move(policy), std::forward<G>(f)) {}
 
   void work() {
-    const auto take = [](auto call) -> error { return error_of(call); };
-    for (;;) {
-      std::optional<T> item = this->input_.recv();
-      if (!item || this->ctx().done()) return;
-      if (!this->process(*item, take)) return;
-    }
-  }
-
- private:
-  template <class Call>
-  static error error_of(Call& call) {
-    using R = decltype(call());
-    if constexpr (std::is_void_v<R>) {
-      call();
-      return {};
-    } else if constexpr (is_result<std::remove_cvref_t<R>>::value) {
-      auto&& outcome = call();
-      return outcome.has_error() ? outcome.error() : error();
-    } else {
-      return call();
+    const auto take = [](auto call, auto& failed) { return call_for_nothing(call, failed); };
+    std::optional<T> item;
+    while (this->input_.recv(item)) {
+      if (this->over() || !this->process(*item, take)) return;
     }
   }
 };

@@ -83,20 +83,36 @@ struct yield_of<result<R>> : yield_of<R> {};
 template <class R>
 using yield_t = typename yield_of<std::remove_cvref_t<R>>::type;
 
-/// Gives what the function's result holds to emit(U&&), which returns an error or none. What it only refers to is copied.
-template <class R, class Emit>
-error unwrap(R&& outcome, Emit& emit) {
+/// Gives what the function's result holds to emit(U&&), or its error to failed(error). These say whether to go on, and so
+/// does this. What the result only refers to is copied.
+template <class R, class Emit, class Failed>
+bool unwrap(R&& outcome, Emit& emit, Failed& failed) {
   using Plain = std::remove_cvref_t<R>;
   if constexpr (!std::is_same_v<R, Plain>) {
-    return unwrap(Plain(std::forward<R>(outcome)), emit);
+    return unwrap(Plain(std::forward<R>(outcome)), emit, failed);
   } else if constexpr (is_result<Plain>::value) {
-    if (outcome.has_error()) return outcome.error();
-    return unwrap(std::move(*outcome), emit);
+    if (outcome.has_error()) return failed(outcome.error());
+    return unwrap(std::move(*outcome), emit, failed);
   } else if constexpr (is_optional<Plain>::value) {
-    if (outcome) return unwrap(std::move(*outcome), emit);
-    return {};
+    return !outcome || unwrap(std::move(*outcome), emit, failed);
   } else {
     return emit(std::forward<R>(outcome));
+  }
+}
+
+/// The same for a function that yields nothing: calls it, and gives its error to failed(error).
+template <class Call, class Failed>
+bool call_for_nothing(Call& call, Failed& failed) {
+  using R = decltype(call());
+  if constexpr (std::is_void_v<R>) {
+    call();
+    return true;
+  } else if constexpr (is_result<std::remove_cvref_t<R>>::value) {
+    auto&& outcome = call();
+    return !outcome.has_error() || failed(outcome.error());
+  } else {
+    const error outcome = call();
+    return !outcome || failed(outcome);
   }
 }
 
