@@ -1,0 +1,62 @@
+// What spool.cpp and std_thread.cpp measure alike: time, CPU time and memory. One process measures one case, so that its peak is
+// that of its case.
+#pragma once
+
+#include <sys/resource.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <string_view>
+
+namespace waiting_tasks {
+
+constexpr auto wait = std::chrono::milliseconds(50);
+constexpr int waits = 20;
+
+// In KiB, from the kernel: what the process has used at most. A thread's kernel stack and a page table are not in it.
+inline double status_kib(std::string_view wanted) {
+  std::ifstream status("/proc/self/status");
+  for (std::string key; status >> key;) {
+    double kib = 0;
+    if (key == wanted && status >> kib) return kib;
+  }
+  return 0;
+}
+
+inline double cpu_seconds() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+// TASKS sleep|reply
+template <class Run>
+int report(int argc, char** argv, const char* system, Run run_tasks) {
+  const std::string_view way = argc == 3 ? argv[2] : "";
+  const std::size_t tasks = argc == 3 ? std::strtoull(argv[1], nullptr, 10) : 0;
+  if (tasks == 0 || (way != "sleep" && way != "reply")) {
+    std::fprintf(stderr, "usage: %s TASKS sleep|reply\n", argv[0]);
+    return 1;
+  }
+  const double before_kib = status_kib("VmRSS:");
+  const double cpu = cpu_seconds();
+  const auto start = std::chrono::steady_clock::now();
+  run_tasks(tasks, way == "reply");
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const double count = static_cast<double>(tasks);
+  std::printf(R"({"row": "waiting_tasks", "case": "%zu %s", "system": "%s", "metrics": {"total_s": %.3f, )"
+              R"("waits_per_s": %.0f, "cpu_per_wait_ns": %.0f, "per_task_bytes": %.0f, "peak_mib": %.1f}})"
+              "\n",
+              tasks, argv[2], system, seconds, count * waits / seconds, (cpu_seconds() - cpu) * 1e9 / (count * waits),
+              (status_kib("VmHWM:") - before_kib) * 1024 / count, status_kib("VmHWM:") / 1024);
+  return 0;
+}
+
+}  // namespace waiting_tasks
