@@ -4,18 +4,23 @@
 //   buffered       the same over a channel of the given capacity
 //   send_recv      one send and the receive of the same value by the same fiber: nobody waits
 //   mpmc           one message from any of `side` producers to any of as many consumers; capacity 100
+//   mpmc_work      the same with four of each, where a message keeps its consumer computing for `us` microseconds
+//   buffered_work  the same with one of each, where it keeps its producer computing for as long, too
 //   try_send_full  one attempt to send to a full channel
+//   try_recv_empty one attempt to receive from an empty channel
 // Boost.Fiber's buffered channel takes powers of two and holds one less. For 1, 100 and 1000 it gets 2, 128
 // and 1024.
 #include "support/bounded_queue.hpp"
 #include "support/counters.hpp"
 #include "support/spool_runtime.hpp"
 #include "support/stock_fibers.hpp"
+#include "support/work.hpp"
 
 #include <benchmark/benchmark.h>
 #include <oneapi/tbb/concurrent_queue.h>
 
 #include <bit>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <thread>
@@ -28,6 +33,8 @@ using benchmark::State;
 constexpr int batch = 10'000;
 constexpr std::int64_t mpmc_messages = 100'000;
 constexpr std::size_t mpmc_capacity = 100;
+constexpr std::int64_t work_messages = 10'000;
+constexpr std::int64_t work_side = 4;
 
 std::size_t stock_capacity(std::size_t capacity) { return std::bit_ceil(capacity + 1); }
 
@@ -237,25 +244,30 @@ BENCHMARK(send_recv_tbb)->Name("send_recv/tbb_bounded_queue")->Apply(bench::wall
 
 // ---- mpmc ----
 
-void mpmc_spool(State& state) {
-  const std::int64_t side = state.range(1);
-  bench::in_runtime(state, [&] {
-    for (auto _ : state) {
-      const spool::channel<int> shared(mpmc_capacity);
-      spool::wait_group producers;
-      spool::wait_group consumers;
-      for (std::int64_t i = 0; i < side; ++i) {
-        consumers.go([shared] {
-          for (int value : shared) benchmark::DoNotOptimize(value);
-        });
-        producers.go([shared, share = mpmc_messages / side] {
-          for (std::int64_t k = 0; k < share; ++k) benchmark::DoNotOptimize(shared.send(1));
-        });
+template <class Work>
+void many_to_many(std::int64_t side, std::int64_t messages, Work work) {
+  const spool::channel<int> shared(mpmc_capacity);
+  spool::wait_group producers;
+  spool::wait_group consumers;
+  for (std::int64_t i = 0; i < side; ++i) {
+    consumers.go([shared, work] {
+      for (int value : shared) {
+        benchmark::DoNotOptimize(value);
+        work();
       }
-      producers.wait();
-      shared.close();
-      consumers.wait();
-    }
+    });
+    producers.go([shared, share = messages / side] {
+      for (std::int64_t k = 0; k < share; ++k) benchmark::DoNotOptimize(shared.send(1));
+    });
+  }
+  producers.wait();
+  shared.close();
+  consumers.wait();
+}
+
+void mpmc_spool(State& state) {
+  bench::in_runtime(state, [&] {
+    for (auto _ : state) many_to_many(state.range(1), mpmc_messages, [] {});
   });
   bench::per_op(state, mpmc_messages);
 }
@@ -331,7 +343,45 @@ void mpmc_tbb(State& state) {
 }
 BENCHMARK(mpmc_tbb)->Name("mpmc/tbb_bounded_queue")->Apply(sides);
 
-// ---- try_send_full ----
+// ---- messages that take work ----
+
+void threads_and_work(benchmark::internal::Benchmark* row) {
+  bench::wall_clock(row->ArgNames({"threads", "us"})->ArgsProduct({{1, 2}, {1, 10}}));
+}
+
+void mpmc_work(State& state) {
+  const auto rounds = bench::rounds_in(std::chrono::microseconds(state.range(1)));
+  bench::in_runtime(state, [&] {
+    for (auto _ : state) many_to_many(work_side, work_messages, [rounds] { bench::spin(rounds); });
+  });
+  bench::per_op(state, work_messages);
+}
+BENCHMARK(mpmc_work)->Name("mpmc_work/spool")->Apply(threads_and_work);
+
+void buffered_work(State& state) {
+  const auto rounds = bench::rounds_in(std::chrono::microseconds(state.range(1)));
+  bench::in_runtime(state, [&] {
+    const spool::channel<int> stream(mpmc_capacity);
+    spool::wait_group producer;
+    producer.go([stream, rounds] {
+      do {
+        bench::spin(rounds);
+      } while (stream.send(1));
+    });
+    for (auto _ : state) {
+      for (std::int64_t i = 0; i < work_messages; ++i) {
+        benchmark::DoNotOptimize(stream.recv());
+        bench::spin(rounds);
+      }
+    }
+    stream.close();
+    producer.wait();
+  });
+  bench::per_op(state, work_messages);
+}
+BENCHMARK(buffered_work)->Name("buffered_work/spool")->Apply(threads_and_work);
+
+// ---- try_send_full, try_recv_empty ----
 
 void try_send_full_spool(State& state) {
   bench::in_runtime(state, [&] {
@@ -369,5 +419,32 @@ void try_send_full_tbb(State& state) {
   bench::per_op(state);
 }
 BENCHMARK(try_send_full_tbb)->Name("try_send_full/tbb_bounded_queue")->Apply(bench::wall_clock);
+
+void try_recv_empty_spool(State& state) {
+  bench::in_runtime(state, [&] {
+    const spool::channel<int> empty(1);
+    for (auto _ : state) benchmark::DoNotOptimize(empty.try_recv());
+  });
+  bench::per_op(state);
+}
+BENCHMARK(try_recv_empty_spool)->Name("try_recv_empty/spool")->Apply(bench::on_1_and_2_threads);
+
+void try_recv_empty_boost(State& state) {
+  bench::round_robin::run([&] {
+    boost::fibers::buffered_channel<int> empty(2);
+    int value = 0;
+    for (auto _ : state) benchmark::DoNotOptimize(empty.try_pop(value));
+  });
+  bench::per_op(state);
+}
+BENCHMARK(try_recv_empty_boost)->Name("try_recv_empty/boost_fiber")->Apply(bench::wall_clock);
+
+void try_recv_empty_tbb(State& state) {
+  tbb::concurrent_bounded_queue<int> empty;
+  int value = 0;
+  for (auto _ : state) benchmark::DoNotOptimize(empty.try_pop(value));
+  bench::per_op(state);
+}
+BENCHMARK(try_recv_empty_tbb)->Name("try_recv_empty/tbb_bounded_queue")->Apply(bench::wall_clock);
 
 }  // namespace
