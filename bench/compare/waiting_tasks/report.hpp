@@ -4,8 +4,10 @@
 
 #include <sys/resource.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -16,6 +18,20 @@ namespace waiting_tasks {
 
 constexpr auto wait = std::chrono::milliseconds(50);
 constexpr int waits = 20;
+
+// How much longer than asked the waits of a task took, on average over all of them; each task adds its own.
+class lateness {
+ public:
+  using clock = std::chrono::steady_clock;
+
+  void add(clock::duration task_took) { total_ns_ += (task_took - waits * wait).count(); }
+  double mean_us(std::size_t tasks) const {
+    return static_cast<double>(total_ns_) / (static_cast<double>(tasks) * waits * 1000);
+  }
+
+ private:
+  std::atomic<std::int64_t> total_ns_ = 0;
+};
 
 // In KiB, from the kernel: what the process has used at most. A thread's kernel stack and a page table are not in it.
 inline double status_kib(std::string_view wanted) {
@@ -48,14 +64,16 @@ int report(int argc, char** argv, const char* system, Run run_tasks) {
   const double before_kib = status_kib("VmRSS:");
   const double cpu = cpu_seconds();
   const auto start = std::chrono::steady_clock::now();
-  run_tasks(tasks, way == "reply");
+  lateness late;
+  run_tasks(tasks, way == "reply", late);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const double count = static_cast<double>(tasks);
-  std::printf(R"({"row": "waiting_tasks", "case": "%zu %s", "system": "%s", "metrics": {"total_s": %.3f, )"
-              R"("waits_per_s": %.0f, "cpu_per_wait_ns": %.0f, "per_task_bytes": %.0f, "peak_mib": %.1f}})"
-              "\n",
-              tasks, argv[2], system, seconds, count * waits / seconds, (cpu_seconds() - cpu) * 1e9 / (count * waits),
-              (status_kib("VmHWM:") - before_kib) * 1024 / count, status_kib("VmHWM:") / 1024);
+  std::printf(
+      R"({"row": "waiting_tasks", "case": "%zu %s", "system": "%s", "metrics": {"total_s": %.3f, )"
+      R"("waits_per_s": %.0f, "cpu_per_wait_ns": %.0f, "late_us": %.0f, "per_task_bytes": %.0f, "peak_mib": %.1f}})"
+      "\n",
+      tasks, argv[2], system, seconds, count * waits / seconds, (cpu_seconds() - cpu) * 1e9 / (count * waits),
+      late.mean_us(tasks), (status_kib("VmHWM:") - before_kib) * 1024 / count, status_kib("VmHWM:") / 1024);
   return 0;
 }
 

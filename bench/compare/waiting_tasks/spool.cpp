@@ -10,10 +10,11 @@ namespace {
 
 using namespace waiting_tasks;
 
-void run_tasks(std::size_t tasks, bool reply) {
+void run_tasks(std::size_t tasks, bool reply, lateness& late) {
   spool::wait_group all;
   for (std::size_t i = 0; i < tasks; ++i) {
-    all.go([reply] {
+    all.go([reply, &late] {
+      const auto start = lateness::clock::now();
       for (int n = 0; n < waits; ++n) {
         if (reply) {
           (void)spool::after(wait).recv();
@@ -21,6 +22,7 @@ void run_tasks(std::size_t tasks, bool reply) {
           spool::this_fiber::sleep_for(wait);
         }
       }
+      late.add(lateness::clock::now() - start);
     });
   }
   all.wait();
@@ -30,6 +32,7 @@ void run_tasks(std::size_t tasks, bool reply) {
 
 int main(int argc, char** argv) {
   spool::runtime runtime({.threads = 2});
-  return report(argc, argv, "spool",
-                [&](std::size_t tasks, bool reply) { runtime.run([&] { run_tasks(tasks, reply); }); });
+  return report(argc, argv, "spool", [&](std::size_t tasks, bool reply, lateness& late) {
+    runtime.run([&] { run_tasks(tasks, reply, late); });
+  });
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -39,12 +40,15 @@ func cpuSeconds() float64 {
 	return seconds(usage.Utime) + seconds(usage.Stime)
 }
 
-func runTasks(tasks int, reply bool) {
+// runTasks returns how much longer than asked all waits took together.
+func runTasks(tasks int, reply bool) int64 {
+	var late atomic.Int64
 	var all sync.WaitGroup
 	for range tasks {
 		all.Add(1)
 		go func() {
 			defer all.Done()
+			start := time.Now()
 			for range waits {
 				if reply {
 					<-time.After(wait)
@@ -52,9 +56,11 @@ func runTasks(tasks int, reply bool) {
 					time.Sleep(wait)
 				}
 			}
+			late.Add(int64(time.Since(start) - waits*wait))
 		}()
 	}
 	all.Wait()
+	return late.Load()
 }
 
 func main() {
@@ -70,11 +76,11 @@ func main() {
 	beforeKib := statusKib("VmRSS:")
 	cpu := cpuSeconds()
 	start := time.Now()
-	runTasks(tasks, way == "reply")
+	late := runTasks(tasks, way == "reply")
 	seconds := time.Since(start).Seconds()
 	count := float64(tasks)
 	fmt.Printf(`{"row": "waiting_tasks", "case": "%d %s", "system": "go", "metrics": {"total_s": %.3f, `+
-		`"waits_per_s": %.0f, "cpu_per_wait_ns": %.0f, "per_task_bytes": %.0f, "peak_mib": %.1f}}`+"\n",
-		tasks, way, seconds, count*waits/seconds, (cpuSeconds()-cpu)*1e9/(count*waits),
+		`"waits_per_s": %.0f, "cpu_per_wait_ns": %.0f, "late_us": %.0f, "per_task_bytes": %.0f, "peak_mib": %.1f}}`+"\n",
+		tasks, way, seconds, count*waits/seconds, (cpuSeconds()-cpu)*1e9/(count*waits), float64(late)/(count*waits*1000),
 		(statusKib("VmHWM:")-beforeKib)*1024/count, statusKib("VmHWM:")/1024)
 }
