@@ -8,6 +8,8 @@
 #include <pthread.h>
 
 #include <chrono>
+#include <new>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -24,24 +26,44 @@ blocking_threads::~blocking_threads() {
   for (helper& h : last) h.thread.join();
 }
 
+namespace {
+
+constexpr const char* raise_limit =
+    "Raise the limit on threads (ulimit -u, the cgroup's pids.max) or on memory (ulimit -v), or lower "
+    "runtime_options::blocking_threads";
+
+}  // namespace
+
 void blocking_threads::submit(blocking_call& call) {
   std::uint64_t saturations = 0;
+  std::error_code refused;
   {
     const std::lock_guard lock(mutex_);
     queue_.push_back(call);
     ++queued_;
     try {
       if (queued_ > arriving_ && !send_somebody()) saturations = note_saturation();
-    } catch (...) {
+    } catch (const std::system_error& e) {
+      refused = e.code();
+    } catch (const std::bad_alloc&) {
+      refused = std::make_error_code(std::errc::not_enough_memory);
+    }
+    if (refused) {
       if (working_.empty()) {  // nobody would ever serve it
         intrusive_list<blocking_call>::erase(call);
         --queued_;
-        throw;
+        throw std::system_error(refused,
+                                std::string("spool::blocking: no helper thread can be started. ") + raise_limit);
       }
       saturations = note_saturation();
     }
   }
   if (saturations == 0) return;
+  if (refused) {
+    log()->warn("spool: no further thread can be started for a blocking call, which waits for one of those there are: {}. {}.",
+                refused.message(), raise_limit);
+    return;
+  }
   log()->warn(
       "spool: all {} threads for blocking calls are busy, further calls wait. Raise "
       "runtime_options::blocking_threads if that is not meant. Times so far: {}.",

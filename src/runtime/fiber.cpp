@@ -50,16 +50,13 @@ fiber::~fiber() {
   owner.delist(*this);
 }
 
-fiber* fiber::make_runner(scheduler& owner) noexcept {
-  stack_depot& depot = owner.stacks();
-  const stack_memory stack = depot.take();
-  if (!stack) return nullptr;
+fiber* fiber::make_runner(scheduler& owner, stack_memory stack) noexcept {
   const std::size_t top = stack.bytes - stack.color * color_bytes - sizeof(fiber);
   const std::size_t usable = top & ~std::size_t{63};
   auto* f = new (static_cast<void*>(stack.low + usable)) fiber(owner, nullptr, false);
   f->stack = stack;
   auto context = boost::fibers::make_worker_context(boost::fibers::launch::post,
-                                                    stack_below_block{&depot, stack, usable}, [f] { f->run_tasks(); });
+                                                    stack_below_block{&owner.stacks(), stack, usable}, [f] { f->run_tasks(); });
   context->set_properties(f);
   f->set_context(context.get());
   return f;  // Boost counts two references: ours ends here, the scheduler on which the runner ends drops the other

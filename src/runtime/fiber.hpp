@@ -31,8 +31,8 @@ class fiber : public runnable, public list_hook, public boost::fibers::fiber_pro
  public:
   enum state : std::uint32_t { running, notified, parked };
 
-  /// A runner on a stack of its own, not yet started; null when no stack is to be had.
-  static fiber* make_runner(scheduler& owner) noexcept;
+  /// A runner that is not yet started, on a stack from the owner's depot.
+  static fiber* make_runner(scheduler& owner, stack_memory stack) noexcept;
   ~fiber() override;
 
   // Boost deletes the properties of a context when it destroys it; a runner's memory is part of its stack.

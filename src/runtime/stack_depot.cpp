@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
@@ -25,10 +26,11 @@ namespace spool::detail {
 namespace {
 
 constexpr std::size_t page_bytes = 4096;
-constexpr std::size_t most_slab_stacks = 1024;
+constexpr std::size_t most_slab_stacks = 16384;
 constexpr std::size_t warm_stacks = 256;            // these keep their upper pages
 constexpr std::size_t warm_bytes = 2 * page_bytes;  // of each
 constexpr unsigned colors = 8;
+constexpr std::size_t most_unguarded = 4096;
 
 guard_mode chosen_guard_mode() noexcept {
 #ifdef SPOOL_WITHOUT_GUARDS
@@ -48,6 +50,38 @@ guard_mode chosen_guard_mode() noexcept {
 guard_mode mode() noexcept {
   static const guard_mode chosen = chosen_guard_mode();
   return chosen;
+}
+
+std::byte* guard_of(const stack_memory& stack) noexcept { return stack.low - stack_depot::guard_bytes; }
+
+/// In one call for all. False: this kernel cannot, or some were refused.
+bool install_guards(std::span<const stack_memory> stacks) noexcept {
+#ifdef SYS_process_madvise
+  std::array<iovec, stack_depot::most_at_once> guards;
+  for (std::size_t i = 0; i < stacks.size(); ++i) guards[i] = {guard_of(stacks[i]), stack_depot::guard_bytes};
+  static constexpr int self = -10000;  // PIDFD_SELF_PROCESS, Linux 6.14+
+  const long done = ::syscall(SYS_process_madvise, self, guards.data(), stacks.size(), MADV_GUARD_INSTALL, 0);
+  return done == static_cast<long>(stacks.size() * stack_depot::guard_bytes);
+#else
+  return false;
+#endif
+}
+
+void* map(std::size_t bytes) noexcept {
+  return ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+/// Returns how many of the stacks, from the first, have their guard.
+std::size_t guard(std::span<const stack_memory> stacks) noexcept {
+  if (stacks.empty() || mode() == guard_mode::none) return stacks.size();
+  if (mode() == guard_mode::madvise && install_guards(stacks)) return stacks.size();
+  for (std::size_t i = 0; i < stacks.size(); ++i) {
+    const int failed = mode() == guard_mode::madvise
+                           ? ::madvise(guard_of(stacks[i]), stack_depot::guard_bytes, MADV_GUARD_INSTALL)
+                           : ::mprotect(guard_of(stacks[i]), stack_depot::guard_bytes, PROT_NONE);
+    if (failed != 0) return i;
+  }
+  return stacks.size();
 }
 
 }  // namespace
@@ -76,12 +110,29 @@ stack_depot& stack_depot::of_size(std::size_t stack_bytes) {
   return *slot;
 }
 
-stack_memory stack_depot::take() noexcept {
-  const std::lock_guard lock(mutex_);
-  if (free_.empty() && !add_slab()) return {};
-  const stack_memory stack = free_.back();
-  free_.pop_back();
-  return stack;
+std::size_t stack_depot::take(std::span<stack_memory> wanted) noexcept {
+  std::size_t have = 0;
+  std::size_t unguarded_from = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    for (; have < wanted.size() && !free_.empty(); free_.pop_back()) wanted[have++] = free_.back();
+    unguarded_from = have;
+    for (; have < wanted.size() && !unguarded_.empty(); unguarded_.pop_back()) wanted[have++] = unguarded_.back();
+    while (have < wanted.size() && ((fresh_ != nullptr && fresh_used_ < fresh_->count) || add_slab())) {
+      wanted[have++] = fresh_->stack(fresh_used_++);
+    }
+  }
+  const auto unguarded = wanted.subspan(unguarded_from, have - unguarded_from);
+  const std::size_t guarded = guard(unguarded);
+  if (guarded < unguarded.size()) {
+    const std::lock_guard lock(mutex_);
+    report_exhausted("setting stack guards");
+    for (const stack_memory& refused : unguarded.subspan(guarded)) {
+      if (unguarded_.size() < unguarded_.capacity()) unguarded_.push_back(refused);  // else its addresses are lost
+    }
+    have = unguarded_from + guarded;
+  }
+  return have;
 }
 
 void stack_depot::give_back(stack_memory stack) noexcept {
@@ -93,55 +144,28 @@ void stack_depot::give_back(stack_memory stack) noexcept {
 
 bool stack_depot::add_slab() noexcept try {
   const std::size_t stride = stack_bytes_ + guard_bytes;
+  std::size_t stacks = next_slab_stacks_;
   auto made = std::make_unique<slab>();
-  free_.reserve(free_.capacity() + next_slab_stacks_);
-  void* memory = ::mmap(nullptr, stride * next_slab_stacks_, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  free_.reserve(free_.capacity() + stacks);
+  unguarded_.reserve(most_unguarded);
+  void* memory = map(stride * stacks);
+  while (memory == MAP_FAILED && stacks > 1) memory = map(stride * (stacks /= 2));
   if (memory == MAP_FAILED) {
     report_exhausted("mmap");
     return false;
   }
   // A huge page would commit 2 MiB at the first touch of one stack.
-  ::madvise(memory, stride * next_slab_stacks_, MADV_NOHUGEPAGE);
-  const std::size_t guarded_stacks = guard_all(static_cast<std::byte*>(memory), next_slab_stacks_);
-  if (guarded_stacks < next_slab_stacks_) report_exhausted("setting stack guards");
-  if (guarded_stacks == 0) {
-    ::munmap(memory, stride * next_slab_stacks_);
-    return false;
-  }
-  *made = {static_cast<std::byte*>(memory), guarded_stacks, stack_bytes_, slab::all.load(std::memory_order_relaxed)};
+  ::madvise(memory, stride * stacks, MADV_NOHUGEPAGE);
+  *made = {static_cast<std::byte*>(memory), stacks, stack_bytes_, slab::all.load(std::memory_order_relaxed)};
   while (!slab::all.compare_exchange_weak(made->next, made.get(), std::memory_order_release)) {
   }
-  const slab& added = *made.release();
-  for (std::size_t i = guarded_stacks; i-- > 0;) free_.push_back(added.stack(i));
-  next_slab_stacks_ = std::min(next_slab_stacks_ * 2, most_slab_stacks);
+  fresh_ = made.release();
+  fresh_used_ = 0;
+  next_slab_stacks_ = std::min(stacks * 2, most_slab_stacks);
   return true;
 } catch (...) {
   report_exhausted("memory");
   return false;
-}
-
-/// Returns how many stacks, from the first, have their guard.
-std::size_t stack_depot::guard_all(std::byte* base, std::size_t count) noexcept {
-  const std::size_t stride = stack_bytes_ + guard_bytes;
-  if (mode() == guard_mode::none) return count;
-  if (mode() == guard_mode::mprotect) {
-    for (std::size_t i = 0; i < count; ++i) {
-      if (::mprotect(base + i * stride, guard_bytes, PROT_NONE) != 0) return i;
-    }
-    return count;
-  }
-#ifdef SYS_process_madvise
-  std::vector<iovec> guards(count);
-  for (std::size_t i = 0; i < count; ++i) guards[i] = {base + i * stride, guard_bytes};
-  static constexpr int self = -10000;  // PIDFD_SELF_PROCESS, Linux 6.14+
-  const long done = ::syscall(SYS_process_madvise, self, guards.data(), count, MADV_GUARD_INSTALL, 0);
-  if (done == static_cast<long>(count * guard_bytes)) return count;
-#endif
-  for (std::size_t i = 0; i < count; ++i) {
-    if (::madvise(base + i * stride, guard_bytes, MADV_GUARD_INSTALL) != 0) return i;
-  }
-  return count;
 }
 
 void stack_depot::report_exhausted(const char* what) noexcept {

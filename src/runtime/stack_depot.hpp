@@ -1,14 +1,18 @@
 // Memory for fiber stacks: slabs of equal stacks, each above a guard, kept for the life of the process and used again by
-// later runtimes. Touched pages of a stack that comes back are returned to the kernel.
+// later runtimes. Touched pages of a stack that comes back are returned to the kernel. A slab is address space only; guards
+// are set for many stacks at once, when they are first taken, outside the lock.
 //
 // Guards: MADV_GUARD_INSTALL (Linux 6.13+: no mapping per guard), else mprotect, whose every guard splits a mapping
 // (vm.max_map_count bounds them). A guard that cannot be set is never passed over: its stack is not handed out.
 // SPOOL_STACK_GUARDS=auto|mprotect|none chooses.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <span>
 #include <vector>
 
 namespace spool::detail {
@@ -19,19 +23,21 @@ enum class guard_mode : std::uint8_t { none, madvise, mprotect };
 struct stack_memory {
   std::byte* low = nullptr;
   std::size_t bytes = 0;
-  unsigned color = 0;  // 0..15; spreads hot frames over the L1 sets
+  unsigned color = 0;  // spreads hot frames over the L1 sets
   explicit operator bool() const noexcept { return low != nullptr; }
 };
 
 class stack_depot {
  public:
   static constexpr std::size_t guard_bytes = 64 * 1024;
+  static constexpr std::size_t most_at_once = 64;
 
   /// The depot for stacks of `stack_bytes`, rounded up to whole pages. Lives as long as the process.
   static stack_depot& of_size(std::size_t stack_bytes);
 
-  /// A stack, or an empty one when memory or guards have run out (logged once).
-  stack_memory take() noexcept;
+  /// Fills `wanted` from its front and returns how many it got: fewer when memory or guards have run out (logged once).
+  /// Not more than most_at_once are asked for.
+  std::size_t take(std::span<stack_memory> wanted) noexcept;
   void give_back(stack_memory stack) noexcept;
 
   std::size_t stack_bytes() const noexcept { return stack_bytes_; }
@@ -49,14 +55,43 @@ class stack_depot {
   struct slab;
   explicit stack_depot(std::size_t stack_bytes) noexcept : stack_bytes_(stack_bytes) {}
   bool add_slab() noexcept;
-  std::size_t guard_all(std::byte* base, std::size_t count) noexcept;
   void report_exhausted(const char* what) noexcept;
 
   const std::size_t stack_bytes_;
-  std::mutex mutex_;
-  std::vector<stack_memory> free_;          // LIFO: the warmest last
-  std::size_t next_slab_stacks_ = 16;
+  std::mutex mutex_;                        // guards all below
+  std::vector<stack_memory> free_;          // guarded; LIFO: the warmest last
+  std::vector<stack_memory> unguarded_;     // their guard was refused; it is tried again
+  const slab* fresh_ = nullptr;             // its stacks from fresh_used_ on were never taken
+  std::size_t fresh_used_ = 0;
+  std::size_t next_slab_stacks_ = 64;
   bool reported_ = false;
+};
+
+/// One worker's own stacks for runners to come. It takes more at a time the more it is asked for.
+class stack_cache {
+ public:
+  explicit stack_cache(stack_depot& depot) noexcept : depot_(depot) {}
+  ~stack_cache() {
+    while (count_ > 0) depot_.give_back(stacks_[--count_]);
+  }
+  stack_cache(const stack_cache&) = delete;
+  stack_cache& operator=(const stack_cache&) = delete;
+
+  /// A stack, or an empty one when there is none to be had.
+  stack_memory take() noexcept {
+    if (count_ == 0) {
+      count_ = depot_.take(std::span(stacks_).first(batch_));
+      if (count_ == 0) return {};
+      batch_ = std::min(batch_ * 2, stacks_.size());
+    }
+    return stacks_[--count_];
+  }
+
+ private:
+  stack_depot& depot_;
+  std::array<stack_memory, stack_depot::most_at_once> stacks_;
+  std::size_t count_ = 0;
+  std::size_t batch_ = 1;
 };
 
 }  // namespace spool::detail

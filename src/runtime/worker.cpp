@@ -32,6 +32,7 @@ worker::worker(scheduler& s, unsigned i)
       index(i),
       timers(timer_queue::acquire()),
       idle_runners_(s.spare_runners()),
+      new_stacks_(s.stacks()),
       random_state_(0x9E3779B97F4A7C15u * (i + 1)) {}
 
 worker::~worker() {
@@ -120,10 +121,13 @@ void worker::finish_switch(fiber& left) noexcept {
 
 fiber* worker::runner_for(task& t) noexcept {
   fiber* runner = idle_runners_.get();
-  if (runner == nullptr) runner = fiber::make_runner(owner);
   if (runner == nullptr) {
-    owner.starve(t);
-    return nullptr;
+    const stack_memory stack = new_stacks_.take();
+    if (!stack) {
+      owner.starve(t);
+      return nullptr;
+    }
+    runner = fiber::make_runner(owner, stack);
   }
   runner->job = &t;
   return runner;

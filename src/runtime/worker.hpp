@@ -133,6 +133,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   bool dispatcher_may_idle_ = false;
   exception_state* exceptions_ = nullptr;
   runner_cache idle_runners_;
+  stack_cache new_stacks_;
   void* nodes_ = nullptr;
   std::size_t node_count_ = 0;
   runnable_chain pinned_;          // ready pinned fibers
