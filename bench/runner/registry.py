@@ -9,7 +9,6 @@ ROOT = BENCH.parent
 
 @dataclasses.dataclass
 class Command:
-    system: str  # a label only, for messages; what a program prints says what was measured
     words: list
     is_google_benchmark: bool
 
@@ -59,9 +58,9 @@ def read(path):
             elif keyword == "rounds":
                 (workload.rounds,) = map(int, rest)
             elif keyword == "run":
-                workload.commands.append(Command(rest[0], rest[1:], False))
+                workload.commands.append(Command(rest[1:], False))
             elif keyword == "benchmark":
-                workload.commands.append(Command(rest[1].split("/")[-1], rest, True))
+                workload.commands.append(Command(rest, True))
             else:
                 raise ValueError
         except (ValueError, IndexError) as error:

@@ -24,18 +24,20 @@ class Samples:
 
 
 def run_row(workload, row, rounds, places, samples):
+    commands = [command.for_row(row, places) for command in workload.commands]
     failed = set()
     for _ in range(rounds):
-        for command in workload.commands + workload.commands[::-1]:
-            if command.system in failed:
+        for turn in [*range(len(commands)), *reversed(range(len(commands)))]:
+            if turn in failed:
                 continue
-            words = command.for_row(row, places)
+            words = commands[turn]
             try:
                 done = subprocess.run(words, stdout=subprocess.PIPE, timeout=TIMEOUT_SECONDS, check=True, text=True,
                                       stderr=subprocess.PIPE)
-                lines = google_benchmark(done.stdout) if command.is_google_benchmark else protocol(done.stdout)
+                read = google_benchmark if workload.commands[turn].is_google_benchmark else protocol
+                lines = read(done.stdout)
             except subprocess.SubprocessError as error:
-                failed.add(command.system)
+                failed.add(turn)
                 samples.failures.append(f"{' '.join(words)}: {error}")
                 say(f"{error}\n{(getattr(error, 'stderr', None) or '')}")
                 continue
