@@ -4,8 +4,9 @@
 // resumes when Boost's own primitives need service; and fibers. A fiber that stops running picks the next one and
 // switches to it directly; only when its queue has nothing, or now and then, does it switch home.
 //
-// What a fiber leaves to be done once it is off its stack (`after_`) is done by awakened(), which Boost calls on the
-// other side of resume(context*): not before that may another thread resume the fiber.
+// What a fiber leaves to be done once it is off its stack (`left_`, `after_`) is done by whoever runs next on the thread,
+// first of all, in arrive(): not before that may another thread resume the fiber. A context that goes on inside Boost's
+// code cannot call it; for such a one Boost calls awakened() on the other side of resume(context*), with the same effect.
 #pragma once
 
 #include "fiber.hpp"
@@ -32,6 +33,11 @@ class alignas(cache_line_bytes) worker : public list_hook {
   void park() noexcept;                  // published as parked once off its stack
   void yield() noexcept;
   void retire(fiber* next) noexcept;     // a runner without a task: wait for one, and let `next` (or home) go on
+
+  /// Whoever has just been resumed on this thread: finishes what the fiber left behind that ran before.
+  void arrive() noexcept {
+    if (after_ != after::nothing) finish_switch();
+  }
 
   /// The next item of this worker's own queues; null when it is time to go home.
   runnable* pick_local() noexcept;
@@ -118,17 +124,20 @@ class alignas(cache_line_bytes) worker : public list_hook {
   void switch_to(fiber& to, after what) noexcept;
   void switch_home(after what) noexcept;
   void prepare(fiber& to) noexcept;                 // bookkeeping before `to` is resumed here
-  void finish_switch(fiber& left) noexcept;         // does after_ for the fiber that was left
+  void resume(fiber& to) noexcept;                  // prepared before; returns when who called it is resumed
+  void finish_switch() noexcept;                    // does after_ for left_
   fiber* runner_for(task& t) noexcept;              // null: no stack; the task was put aside
   void leave_for(runnable* next, after what) noexcept;
 
   // The owner thread's alone.
   fiber* current_ = nullptr;
+  fiber* left_ = nullptr;
   after after_ = after::nothing;
   unsigned picks_left_ = picks_between_polls;
   unsigned budget_ = operations_per_turn;
   boost::fibers::context* home_ = nullptr;
   boost::fibers::context* dispatcher_ = nullptr;
+  boost::fibers::scheduler* boost_scheduler_ = nullptr;
   bool boost_in_use_ = false;      // somebody waited in a Boost primitive: its dispatcher needs turns
   bool dispatcher_may_idle_ = false;
   exception_state* exceptions_ = nullptr;
