@@ -31,6 +31,7 @@ class Workload:
     rust: dict = dataclasses.field(default_factory=dict)
     rows: list = dataclasses.field(default_factory=list)
     rounds: int = 3
+    against: dict = dataclasses.field(default_factory=dict)  # rival: the system of ours that it is compared with
     commands: list = dataclasses.field(default_factory=list)
 
 
@@ -55,6 +56,8 @@ def read(path):
                 getattr(workload, keyword)[name] = workload.folder / folder
             elif keyword == "rows":
                 workload.rows += rest
+            elif keyword == "against":
+                workload.against.update(dict.fromkeys(rest[1:], rest[0]))
             elif keyword == "rounds":
                 (workload.rounds,) = map(int, rest)
             elif keyword == "run":

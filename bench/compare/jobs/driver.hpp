@@ -1,6 +1,6 @@
-// Jobs for a pool of two workers: from the first that is handed over until the last has run. Every rival in C++ is a pool
-// for this driver; go/main.go does the same. The row says how long a job computes, a case who hands jobs over and how
-// many the pool's queue holds; a pool without a bound has one case where the others have two.
+// Jobs for a pool of two workers: from the first that is handed over until the last has run. Every rival in C++ is a
+// pool for this driver; go/main.go does the same. The row says how long a job computes, a case who hands jobs over and
+// how many the pool's queue holds; a pool without a bound has one case where the others have two.
 #pragma once
 
 #include "../../support/countdown.hpp"

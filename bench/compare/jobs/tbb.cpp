@@ -24,7 +24,7 @@ struct pool {
     group.wait();
   }
 
-  // None of the arena's places is for a caller from outside, but TBB counts one in when it limits its threads to the CPUs.
+  // None of the arena's places is for a caller from outside, but TBB counts one in when it limits its threads.
   tbb::global_control allow{tbb::global_control::max_allowed_parallelism, jobs::workers + 1};
   tbb::task_arena arena{static_cast<int>(jobs::workers), 0};
 };
