@@ -98,12 +98,18 @@ void worker::prepare(fiber& to) noexcept {
   }
 }
 
+void worker::link_into_boost(fiber& f) noexcept {
+  if (f.guest || std::exchange(f.linked_in_boost, true)) return;
+  boost_scheduler(*f.context()) = nullptr;
+  home_->attach(f.context());
+}
+
 void worker::resume(fiber& to) noexcept {
   const bool calls_arrive = !std::exchange(to.inside_boost, false);
   if (calls_arrive || after_ == after::nothing) {
     to.context()->resume();
   } else {
-    if (!left_->guest) home_->attach(left_->context());  // awakened() takes it out again
+    link_into_boost(*left_);  // awakened() takes it out again
     to.context()->resume(left_->context());
   }
 }

@@ -124,6 +124,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   void switch_to(fiber& to, after what) noexcept;
   void switch_home(after what) noexcept;
   void prepare(fiber& to) noexcept;                 // bookkeeping before `to` is resumed here
+  void link_into_boost(fiber& f) noexcept;          // for what follows in Boost's own code
   void resume(fiber& to) noexcept;                  // prepared before; returns when who called it is resumed
   void finish_switch() noexcept;                    // does after_ for left_
   fiber* runner_for(task& t) noexcept;              // null: no stack; the task was put aside

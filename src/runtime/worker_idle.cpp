@@ -93,8 +93,8 @@ void worker::serve_boost(bool idle) noexcept {
 void worker::end_runners(runnable_chain spare) noexcept {
   while (auto* f = static_cast<fiber*>(spare.pop_front())) {
     prepare(*f);
-    home_->attach(f->context());  // Boost ends only what it has in its list
-    resume(*f);                   // without a job it ends
+    link_into_boost(*f);
+    resume(*f);  // without a job it ends
     arrive();
   }
   serve_boost(false);  // releases what ended
