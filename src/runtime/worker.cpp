@@ -9,6 +9,7 @@
 #include "thread_state.hpp"
 
 #include <boost/fiber/operations.hpp>
+#include <boost/fiber/scheduler.hpp>
 
 #include <pthread.h>
 #include <sys/prctl.h>
@@ -33,6 +34,12 @@ struct open_scheduler {
   friend auto& boost_scheduler(boost::fibers::context& ctx) { return ctx.*Member; }
 };
 template struct open_scheduler<&boost::fibers::context::scheduler_>;
+auto& contexts_of(boost::fibers::scheduler& s);
+template <auto Member>
+struct open_contexts {
+  friend auto& contexts_of(boost::fibers::scheduler& s) { return s.*Member; }
+};
+template struct open_contexts<&boost::fibers::scheduler::worker_queue_>;
 
 }  // namespace
 
@@ -100,8 +107,7 @@ void worker::prepare(fiber& to) noexcept {
 
 void worker::link_into_boost(fiber& f) noexcept {
   if (f.guest || std::exchange(f.linked_in_boost, true)) return;
-  boost_scheduler(*f.context()) = nullptr;
-  home_->attach(f.context());
+  f.context()->worker_link(contexts_of(*boost_scheduler_));
 }
 
 void worker::resume(fiber& to) noexcept {
