@@ -14,14 +14,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr unsigned burst = 32;            // contentions per look at the clock
-constexpr auto short_interval = 400ns;    // between two of them: moving costs less than going on
-constexpr std::uint8_t mark_lasts = 4;    // in units of the mark's clock
+constexpr unsigned burst = 32;          // contentions per look at the clock
+constexpr auto short_interval = 400ns;  // between two of them: moving costs less than going on
+constexpr std::uint8_t mark_lasts = 4;  // in units of the mark's clock
 
 /// About a millisecond each.
-std::uint8_t coarse(time_point now) noexcept {
-  return static_cast<std::uint8_t>(now.time_since_epoch().count() >> 20);
-}
+std::uint8_t coarse(time_point now) noexcept { return static_cast<std::uint8_t>(now.time_since_epoch().count() >> 20); }
 
 /// What was pushed last comes first; turned round.
 runnable* in_order(runnable* last) noexcept {
