@@ -95,7 +95,7 @@ void worker::resume_from_home(runnable* r) noexcept {
 
 void worker::prepare(fiber& to) noexcept {
   current_ = &to;
-  budget_ = operations_per_turn;
+  renew_budget();
   switches_.store(switches_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   if constexpr (switches_exceptions) *exceptions_ = to.exceptions;
   if (to.guest) {
@@ -153,6 +153,9 @@ void worker::finish_switch() noexcept {
     case after::retire:
       idle_runners_.put(left);
       break;
+    case after::move:
+      destination_->receive(left);
+      break;
     case after::nothing:
       break;
   }
@@ -203,7 +206,7 @@ void worker::park() noexcept {
 }
 
 void worker::yield() noexcept {
-  budget_ = operations_per_turn;
+  renew_budget();
   runnable* next = pick_local();
   if (next == nullptr && picks_left_ > 1) return;  // nobody else wants to run
   leave_for(next, after::requeue);

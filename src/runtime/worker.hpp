@@ -14,6 +14,8 @@
 #include "runner_depot.hpp"
 #include "timer_queue.hpp"
 
+#include <spool/runtime/detail/spin_lock.hpp>
+
 #include <atomic>
 #include <cstdint>
 #include <thread>
@@ -47,8 +49,16 @@ class alignas(cache_line_bytes) worker : public list_hook {
   /// A pinned fiber becomes ready; from any thread.
   void push_pinned(fiber& f) noexcept;
 
+  // Fibers that talk, see worker_contention.cpp.
+  /// The running fiber found a lock taken. If that happens all the time it moves to the worker that `mark` names.
+  void meet_contention(contention_mark& mark) noexcept;
+  /// Any thread: fibers that moved here while this worker computes go to whoever has the time.
+  void give_back_moved() noexcept;
+
   void spend_budget() noexcept {
-    if (--budget_ == 0) yield();
+    const unsigned left = budget_.load(std::memory_order_relaxed) - 1;
+    budget_.store(left, std::memory_order_relaxed);
+    if (left == 0) [[unlikely]] end_turn();
   }
   void count_spawned() noexcept { spawned_.store(spawned_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
   void count_finished() noexcept {
@@ -97,10 +107,15 @@ class alignas(cache_line_bytes) worker : public list_hook {
   bool asleep_in_set = false;                  // guarded by idle_set's lock
   void wake_thread() noexcept;
   std::uint64_t random() noexcept;
+  /// Operations of its fibers so far, and their switches. From any thread: a moment's truth, off by a turn at worst.
+  std::uint64_t steps() const noexcept {
+    return switches_.load(std::memory_order_relaxed) + ended_turns_.load(std::memory_order_relaxed) + operations_per_turn -
+           budget_.load(std::memory_order_relaxed);
+  }
 
  private:
   friend class boost_algorithm;
-  enum class after : std::uint8_t { nothing, publish, requeue, retire };
+  enum class after : std::uint8_t { nothing, publish, requeue, retire, move };
   static constexpr unsigned picks_between_polls = 61;
   static constexpr unsigned operations_per_turn = 512;
   static constexpr std::size_t most_nodes = 4096;
@@ -113,6 +128,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   void serve_boost(bool idle) noexcept;
   void end_runners(runnable_chain spare) noexcept;
   void drain_pinned_inbox() noexcept;
+  void drain_moved() noexcept;
   runnable* search() noexcept;
   runnable* steal_from_others() noexcept;
   void sleep() noexcept;
@@ -129,13 +145,21 @@ class alignas(cache_line_bytes) worker : public list_hook {
   void finish_switch() noexcept;                    // does after_ for left_
   fiber* runner_for(task& t) noexcept;              // null: no stack; the task was put aside
   void leave_for(runnable* next, after what) noexcept;
+  void end_turn() noexcept;                         // of a fiber whose budget is spent
+  void renew_budget() noexcept {
+    const unsigned spent = operations_per_turn - budget_.load(std::memory_order_relaxed);
+    ended_turns_.store(ended_turns_.load(std::memory_order_relaxed) + spent, std::memory_order_relaxed);
+    budget_.store(operations_per_turn, std::memory_order_relaxed);
+  }
+  void receive(fiber& moved) noexcept;              // from the worker that it left
 
   // The owner thread's alone.
   fiber* current_ = nullptr;
   fiber* left_ = nullptr;
   after after_ = after::nothing;
   unsigned picks_left_ = picks_between_polls;
-  unsigned budget_ = operations_per_turn;
+  std::atomic<unsigned> budget_{operations_per_turn};
+  std::atomic<std::uint64_t> ended_turns_{0};  // operations in turns that have ended
   boost::fibers::context* home_ = nullptr;
   boost::fibers::context* dispatcher_ = nullptr;
   boost::fibers::scheduler* boost_scheduler_ = nullptr;
@@ -152,7 +176,14 @@ class alignas(cache_line_bytes) worker : public list_hook {
   bool serving_reactor_ = false;
   std::chrono::nanoseconds nap_{};
   std::uint64_t random_state_;
+  unsigned contentions_ = 0;       // in the present burst
+  bool contended_ = false;         // the last burst was a short one
+  bool bounced_ = false;           // a fiber has moved away since this worker last robbed another
+  time_point burst_began_{};
+  fiber* mover_ = nullptr;         // goes to destination_ once its operation is complete
+  worker* destination_ = nullptr;
   std::atomic<runnable*> pinned_inbox_{nullptr};
+  std::atomic<runnable*> moved_{nullptr};  // fibers that came from other workers, last first
   std::thread thread_;
 };
 
