@@ -33,6 +33,14 @@ class category final : public std::error_category {
   }
 };
 
+/// Never destroyed, so that errors may be used until the very end, and made without a look at whether it exists.
+union lasting_category {
+  constexpr lasting_category() noexcept : value() {}
+  ~lasting_category() {}
+  const category value;
+};
+constinit const lasting_category instance;
+
 errc code_of(channel_status status) noexcept {
   switch (status) {
     case channel_status::closed: return errc::closed;
@@ -53,8 +61,7 @@ struct error::description {
 };
 
 const std::error_category& error_category() noexcept {
-  static const category instance;
-  return instance;
+  return instance.value;
 }
 
 error::error(std::error_code code, std::string message)

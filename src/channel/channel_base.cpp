@@ -29,15 +29,16 @@ void* allocate_channel(std::size_t bytes, std::align_val_t alignment) {
 
 alignas(channel_base) std::byte nil_channel_mark[sizeof(channel_base)];
 
-channel_status channel_base::wait_locked(channel_section& section, channel_side side, void* slot, bool assigns,
-                                         const wait_bounds& bounds) {
+channel_status channel_base::wait_locked(channel_side side, void* slot, bool assigns, const wait_bounds& bounds) {
   waiter self;
   channel_node node(self, slot, assigns);
+  node.alone = bounds.none();
   queue(side).push_back(node);
-  section.finish();
+  mu_.unlock();
 
+  const wait_site site{site_of(side), this};
   for (;;) {
-    const waiter::outcome how = wait_within(self, bounds, {site_of(side), this});
+    const waiter::outcome how = node.alone ? self.wait(site) : wait_within(self, bounds, site);
     if (how != waiter::done) {
       channel_section relock(mu_);
       if (node.linked()) queue(side).erase(node);
@@ -60,6 +61,7 @@ bool channel_base::close() noexcept {
     channel_section section(mu_);
     if (closed_.load(std::memory_order_relaxed)) return false;
     closed_.store(true, std::memory_order_release);
+    open_capacity_ = 0;
     for (channel_queue* waiters : {&receivers_, &senders_}) {
       while (channel_node* n = waiters->pop_claimed()) {
         n->result = channel_node::state::closed;

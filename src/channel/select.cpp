@@ -22,6 +22,7 @@ namespace {
 
 constexpr std::size_t cases_on_stack = 16;
 constexpr std::size_t none = ~std::size_t{0};
+constexpr selection nothing{none, false};
 
 channel_side side_of(const select_op& op) noexcept {
   return op.what() == select_op::kind::send ? channel_side::send : channel_side::recv;
@@ -35,7 +36,7 @@ class all_locked {
   }
   ~all_locked() {
     for (channel_base* ch : channels_) ch->lock().unlock();
-    wake_chain(woken);
+    if (woken != nullptr) wake_chain(woken);
   }
   all_locked(const all_locked&) = delete;
   all_locked& operator=(const all_locked&) = delete;
@@ -61,13 +62,13 @@ class selector {
   }
 
   selection choose() {
-    if (const auto ready = poll()) {
-      spend_budget();
-      return *ready;
+    selection chosen = poll();
+    if (chosen.index == none) {
+      gather_channels();
+      if (otherwise_ == none) return wait();
+      chosen = poll_at_one_instant();
+      if (chosen.index == none) chosen = {otherwise_, true};
     }
-    sort_channels();
-    if (otherwise_ == none) return wait();
-    const selection chosen = poll_at_one_instant().value_or(selection{otherwise_, true});
     spend_budget();
     return chosen;
   }
@@ -75,10 +76,9 @@ class selector {
  private:
   void add(std::size_t i) {
     select_op& op = *cases_[i];
-    op.prepare();
-    if (op.on_channel()) {
-      if (op.channel != nullptr) channels_.emplace_back(op.channel);
-    } else if (op.what() == select_op::kind::timeout) {
+    if (op.has_to_prepare()) op.prepare();
+    if (op.on_channel()) return;
+    if (op.what() == select_op::kind::timeout) {
       if (timeout_ == none || op.deadline < cases_[timeout_]->deadline) timeout_ = i;
     } else if (op.what() == select_op::kind::otherwise) {
       if (otherwise_ != none) throw std::logic_error("select has more than one otherwise: give it one at most");
@@ -86,10 +86,20 @@ class selector {
     }
   }
 
-  void sort_channels() noexcept {
+  void gather_channels() noexcept {
+    for (select_op* op : cases_) {
+      if (op->on_channel() && op->channel != nullptr) channels_.emplace_back(op->channel);
+    }
+    // One case, or two in the right order, is the rule.
+    if (std::adjacent_find(channels_.begin(), channels_.end(), std::greater_equal<>()) == channels_.end()) return;
     std::sort(channels_.begin(), channels_.end(), std::less<>());
     const auto last = std::unique(channels_.begin(), channels_.end());
     channels_.shrink_to(static_cast<std::size_t>(last - channels_.begin()));
+  }
+
+  /// Exact if the channel is locked.
+  static bool would_block(const select_op& op) noexcept {
+    return side_of(op) == channel_side::send ? op.channel->send_would_block() : op.channel->recv_would_block();
   }
 
   static bool is_ready(select_op& op) {
@@ -102,53 +112,54 @@ class selector {
   }
 
   /// Step 1.
-  std::optional<selection> poll() {
+  selection poll() {
     for (std::size_t n = 0; n < cases_.size(); ++n) {
       const std::size_t i = order_.draw(n);
       select_op& op = *cases_[i];
       if (!op.on_channel()) {
-        if (is_ready(op)) return selection{i, true};
+        if (is_ready(op)) return {i, true};
         continue;
       }
-      if (op.channel == nullptr) continue;
-      if (side_of(op) == channel_side::send ? op.channel->send_would_block() : op.channel->recv_would_block()) continue;
+      if (op.channel == nullptr || would_block(op)) continue;
       channel_section section(op.channel->lock());
       const channel_step step = op.commit(section.woken);
-      if (step != channel_step::blocked) return selection{i, step == channel_step::done};
+      if (step != channel_step::blocked) return {i, step == channel_step::done};
     }
-    return std::nullopt;
+    return nothing;
   }
 
   /// Step 2, with every channel locked.
-  std::optional<selection> poll_locked(channel_node*& woken) {
+  selection poll_locked(channel_node*& woken) {
     for (std::size_t n = 0; n < cases_.size(); ++n) {
       const std::size_t i = order_.drawn(n);
-      if (!cases_[i]->on_channel() || cases_[i]->channel == nullptr) continue;
-      const channel_step step = cases_[i]->commit(woken);
-      if (step != channel_step::blocked) return selection{i, step == channel_step::done};
+      select_op& op = *cases_[i];
+      if (!op.on_channel() || op.channel == nullptr || would_block(op)) continue;
+      const channel_step step = op.commit(woken);
+      if (step != channel_step::blocked) return {i, step == channel_step::done};
     }
-    return std::nullopt;
+    return nothing;
   }
 
-  std::optional<selection> poll_at_one_instant() {
+  selection poll_at_one_instant() {
     if (channels_.size() > 1) {  // one channel's answer in poll() was of one instant already
       all_locked lock(channels_);
-      if (const auto ready = poll_locked(lock.woken)) return ready;
+      const selection ready = poll_locked(lock.woken);
+      if (ready.index != none) return ready;
     }
     for (std::size_t n = 0; n < cases_.size(); ++n) {
       const std::size_t i = order_.drawn(n);
-      if (is_ready(*cases_[i])) return selection{i, true};
+      if (is_ready(*cases_[i])) return {i, true};
     }
-    return std::nullopt;
+    return nothing;
   }
 
   /// Step 3.
   selection wait();
-  std::optional<selection> enter(std::size_t stalled);
+  selection enter(std::size_t stalled);
   selection outcome_of(std::size_t i);
   void hook_others();
   void unhook_others() noexcept;
-  void leave_queues() noexcept;
+  void leave_queues(std::size_t won) noexcept;
   void unlink(std::size_t i) noexcept;
 
   std::span<select_op* const> cases_;
@@ -173,7 +184,7 @@ void selector::unlink(std::size_t i) noexcept {
 
 /// Joins every queue unless a case can proceed after all. `stalled`: the case that a peer tried to serve in vain; it
 /// may have been served since, else it becomes the first in its queue again.
-std::optional<selection> selector::enter(std::size_t stalled) {
+selection selector::enter(std::size_t stalled) {
   all_locked lock(channels_);
   if (stalled != none) {
     for (std::size_t i = 0; i < cases_.size(); ++i) unlink(i);
@@ -183,7 +194,8 @@ std::optional<selection> selector::enter(std::size_t stalled) {
     node.has_stalled = false;
     self_->rearm();
   }
-  if (const auto ready = poll_locked(lock.woken)) return ready;
+  const selection ready = poll_locked(lock.woken);
+  if (ready.index != none) return ready;
   for (std::size_t i = 0; i < cases_.size(); ++i) {
     if (!cases_[i]->on_channel() || cases_[i]->channel == nullptr) continue;
     channel_node& node = (*places_)[i].node;
@@ -191,7 +203,7 @@ std::optional<selection> selector::enter(std::size_t stalled) {
     channel_queue& queue = cases_[i]->channel->queue(side_of(*cases_[i]));
     i == stalled ? queue.push_front(node) : queue.push_back(node);
   }
-  return std::nullopt;
+  return nothing;
 }
 
 /// Contexts and futures claim and wake by themselves: only once no lock is held.
@@ -213,9 +225,10 @@ void selector::unhook_others() noexcept {
   }
 }
 
-void selector::leave_queues() noexcept {
+/// Who claimed the case that won has taken it out already.
+void selector::leave_queues(std::size_t won) noexcept {
   for (std::size_t i = 0; i < cases_.size(); ++i) {
-    if (!cases_[i]->on_channel() || cases_[i]->channel == nullptr) continue;
+    if (i == won || !cases_[i]->on_channel() || cases_[i]->channel == nullptr) continue;
     channel_section section(cases_[i]->channel->lock());
     unlink(i);
   }
@@ -226,19 +239,25 @@ class wait_brackets {
  public:
   explicit wait_brackets(std::span<select_op* const> cases) : cases_(cases) {
     try {
-      for (select_op* op : cases_) op->begin_wait();
+      for (select_op* op : cases_) {
+        if (op->what() == select_op::kind::ready) op->begin_wait();
+      }
     } catch (...) {
-      for (select_op* op : cases_) op->end_wait();
+      end();
       throw;
     }
   }
-  ~wait_brackets() {
-    for (select_op* op : cases_) op->end_wait();
-  }
+  ~wait_brackets() { end(); }
   wait_brackets(const wait_brackets&) = delete;
   wait_brackets& operator=(const wait_brackets&) = delete;
 
  private:
+  void end() noexcept {
+    for (select_op* op : cases_) {
+      if (op->what() == select_op::kind::ready) op->end_wait();
+    }
+  }
+
   std::span<select_op* const> cases_;
 };
 
@@ -253,7 +272,8 @@ selection selector::wait() {
   const wait_site site{"select", channels_.size() == 0 ? nullptr : channels_[0]};
 
   for (std::size_t stalled = none;;) {
-    if (const auto ready = enter(stalled)) return *ready;
+    const selection ready = enter(stalled);
+    if (ready.index != none) return ready;
     hook_others();
     const waiter::outcome how = self.wait_until(deadline, site);
     unhook_others();
@@ -262,7 +282,7 @@ selection selector::wait() {
       stalled = won;
       continue;
     }
-    leave_queues();
+    leave_queues(won);
     return outcome_of(won);
   }
 }

@@ -1,5 +1,7 @@
 #include "thread_state.hpp"
 
+#include "worker.hpp"
+
 namespace spool::detail {
 
 #ifdef SPOOL_WITHOUT_TLS_BARRIER
@@ -17,6 +19,13 @@ worker* current_worker() noexcept {
 
 void set_current_worker(worker* w) noexcept {
   tls_worker = w;
+}
+
+// Here because it is called so often: it looks at the variable itself, once, before the yield.
+void spend_budget() noexcept {
+  asm volatile("");
+  worker* w = tls_worker;
+  if (w != nullptr && w->spend_budget() && w->current() != nullptr) [[unlikely]] w->end_turn();
 }
 
 }  // namespace spool::detail

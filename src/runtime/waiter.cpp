@@ -109,11 +109,6 @@ bool on_fiber() noexcept {
   return current_fiber() != nullptr;
 }
 
-void spend_budget() noexcept {
-  worker* w = current_worker();
-  if (w != nullptr && w->current() != nullptr) w->spend_budget();
-}
-
 void* fiber_slot(unsigned index) noexcept {
   fiber* f = current_fiber();
   return f != nullptr ? f->slots[index] : nullptr;

@@ -13,6 +13,7 @@ detail::waiter::outcome condition_variable::wait_within(lock_type& lock, detail:
   }
   detail::waiter self;
   detail::wait_node node(self);
+  node.alone = limit.none();
   {
     const std::lock_guard guard(mu_);
     queue_.push_back(node);

@@ -36,6 +36,7 @@ waiter::outcome countdown::wait(wait_limit limit, const char* what) {
   }
   waiter self;
   wait_node node(self);
+  node.alone = limit.none();
   queue_.push_back(node);
   mu_.unlock();
   const waiter::outcome how = limit.wait(self, {what, this});

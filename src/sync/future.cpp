@@ -39,6 +39,7 @@ waiter::outcome future_state_base::await(wait_limit limit) {
   const waiting around(*this);
   waiter self;
   wait_node node(self);
+  node.alone = limit.none();
   if (!add_waiter(node)) return waiter::done;
   const waiter::outcome how = limit.wait(self, {"future", this});
   if (how != waiter::done) remove_waiter(node);

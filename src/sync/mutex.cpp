@@ -95,6 +95,7 @@ void mutex::withdraw(queued& self) {
 detail::waiter::outcome mutex::lock_slow(detail::wait_limit limit) {
   if (take_spinning()) return detail::waiter::done;
   queued self;
+  self.alone = limit.none();
   while (!take_or_queue(self)) {
     const detail::waiter::outcome how = limit.wait(self.self, {"mutex", this});
     if (how != detail::waiter::done) {

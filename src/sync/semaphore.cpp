@@ -46,6 +46,7 @@ detail::waiter::outcome semaphore::acquire_within(std::ptrdiff_t n, detail::wait
   }
   detail::waiter self;
   request mine(self, n);
+  mine.alone = limit.none();
   queue_.push_back(mine);
   mu_.unlock();
   const detail::waiter::outcome how = limit.wait(self, {"semaphore", this});

@@ -51,6 +51,7 @@ detail::waiter::outcome shared_mutex::lock_within(detail::wait_limit limit) {
   }
   detail::waiter self;
   detail::wait_node node(self);
+  node.alone = limit.none();
   writers_.push_back(node);
   mu_.unlock();
   const detail::waiter::outcome how = limit.wait(self, {"shared_mutex", this});
@@ -77,6 +78,7 @@ detail::waiter::outcome shared_mutex::lock_shared_within(detail::wait_limit limi
   }
   detail::waiter self;
   detail::wait_node node(self);
+  node.alone = limit.none();
   readers_.push_back(node);
   mu_.unlock();
   const detail::waiter::outcome how = limit.wait(self, {"shared_mutex (shared)", this});

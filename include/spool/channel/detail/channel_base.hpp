@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <mutex>
 #include <new>
 
 namespace spool::detail {
@@ -34,14 +35,14 @@ struct channel_node : wait_node {
   };
 
   channel_node(waiter& w, void* where, bool assign, waiter::outcome how = waiter::done) noexcept
-      : wait_node(w, how), slot(where), assigns(assign) {}
+      : wait_node(w, how), assigns(assign), slot(where) {}
 
-  void* slot;  // a sender's value, T*; a receiver's destination, std::optional<T>*, or T* if `assigns`
   bool assigns;
   state result = state::waiting;  // written under the lock, before wake() unless has_stalled
   /// The wake() came from a peer whose move threw: what became of it since must be read under the lock. Otherwise who was
   /// woken touches the channel no more: the value has changed hands, and the channel may be gone.
   bool has_stalled = false;
+  void* slot;  // a sender's value, T*; a receiver's destination, std::optional<T>*, or T* if `assigns`
   channel_node* next_woken = nullptr;
   std::exception_ptr failure;
 };
@@ -106,6 +107,7 @@ inline void wake_chain(channel_node* woken) noexcept {
 class channel_section {
  public:
   explicit channel_section(spin_lock& mu) noexcept : mu_(&mu) { mu.lock(); }
+  channel_section(spin_lock& mu, std::adopt_lock_t) noexcept : mu_(&mu) {}
   ~channel_section() { finish(); }
   channel_section(const channel_section&) = delete;
   channel_section& operator=(const channel_section&) = delete;
@@ -116,6 +118,8 @@ class channel_section {
     mu_ = nullptr;
     if (woken != nullptr) wake_chain(woken);
   }
+  /// Leaves the lock to the caller, before anybody was claimed.
+  void release() noexcept { mu_ = nullptr; }
 
   channel_node* woken = nullptr;
 
@@ -127,7 +131,9 @@ class channel_section {
 struct wait_bounds {
   time_point deadline = time_point::max();
   const context* ctx = nullptr;
+  bool none() const noexcept { return ctx == nullptr && deadline == time_point::max(); }
 };
+inline constexpr wait_bounds unbounded{};
 
 /// What an operation came to under the lock.
 enum class channel_step : std::uint8_t { done, closed, blocked };
@@ -174,17 +180,18 @@ class channel_base {
   enum class action : bool { destroy, discard };
   using manage_fn = void (*)(channel_base&, action) noexcept;
 
-  channel_base(std::uint32_t capacity, manage_fn manage) noexcept : capacity_(capacity), manage_(manage) {}
+  channel_base(std::uint32_t capacity, manage_fn manage) noexcept
+      : capacity_(capacity), open_capacity_(capacity), manage_(manage) {}
   ~channel_base() = default;  // abandoned nodes may still be linked
 
-  /// Enters with the lock, which `section` holds, and returns without it; `slot` as in channel_node.
+  /// Enters with the lock and returns without it; `slot` as in channel_node.
   /// ok, closed, timeout or canceled; rethrows what moving a waiting sender's value threw.
-  channel_status wait_locked(channel_section& section, channel_side side, void* slot, bool assigns,
-                             const wait_bounds& bounds);
+  channel_status wait_locked(channel_side side, void* slot, bool assigns, const wait_bounds& bounds);
 
   spin_lock mu_;
   std::atomic<bool> closed_{false};
   const std::uint32_t capacity_;
+  std::uint32_t open_capacity_;          // capacity_ while open, 0 once closed: one test for room in an open channel
   std::uint32_t head_ = 0;               // the ring's oldest value
   std::atomic<std::uint32_t> count_{0};  // values in the ring; written under mu_
   channel_queue receivers_;

@@ -26,55 +26,67 @@ class channel_core final : public channel_base {
     return ::new (memory) channel_core(static_cast<std::uint32_t>(capacity));
   }
 
+  // The plain case, in which nobody waits or has to, is told by two tests and kept apart from the others: all that a
+  // caller's code need hold.
+
   /// `value` is moved from if, and only if, the result is ok (an exception leaves it as its move did).
-  channel_status send(T& value, const wait_bounds& bounds) {
-    channel_section section(mu_);
-    const channel_step step = send_locked(value, section.woken);
-    if (step == channel_step::blocked) [[unlikely]]
-      return wait_locked(section, channel_side::send, std::addressof(value), false, bounds);
-    section.finish();
-    spend_budget();
-    return step == channel_step::done ? channel_status::ok : channel_status::closed;
+  channel_status send(T& value, const wait_bounds& bounds = unbounded) {
+    mu_.lock();
+    const std::uint32_t count = count_.load(std::memory_order_relaxed);
+    if (count >= open_capacity_ || !receivers_.empty()) [[unlikely]] return send_slowly(value, &bounds);
+    return append_and_unlock(count, value);
   }
 
   channel_status try_send(T& value) {
-    channel_step step = channel_step::blocked;
-    if (!send_would_block()) {
-      channel_section section(mu_);
-      step = send_locked(value, section.woken);
+    if (send_would_block()) {
+      spend_budget();
+      return channel_status::full;
     }
-    spend_budget();
-    if (step == channel_step::done) return channel_status::ok;
-    return step == channel_step::closed ? channel_status::closed : channel_status::full;
+    mu_.lock();
+    const std::uint32_t count = count_.load(std::memory_order_relaxed);
+    if (count >= open_capacity_ || !receivers_.empty()) [[unlikely]] return send_slowly(value, nullptr);
+    return append_and_unlock(count, value);
   }
 
   /// `Sink` is std::optional<T>, which is emplaced, or T, which is assigned; untouched unless ok.
   template <class Sink>
-  channel_status recv(Sink& sink, const wait_bounds& bounds) {
-    channel_section section(mu_);
-    const channel_step step = recv_locked(sink, section.woken);
-    if (step == channel_step::blocked) [[unlikely]]
-      return wait_locked(section, channel_side::recv, std::addressof(sink), std::is_same_v<Sink, T>, bounds);
-    section.finish();
-    spend_budget();
-    return step == channel_step::done ? channel_status::ok : channel_status::closed;
+  channel_status recv(Sink& sink, const wait_bounds& bounds = unbounded) {
+    mu_.lock();
+    const std::uint32_t count = count_.load(std::memory_order_relaxed);
+    if (count == 0 || !senders_.empty()) [[unlikely]] return recv_slowly(sink, &bounds);
+    return take_and_unlock(count, sink);
   }
 
   template <class Sink>
   channel_status try_recv(Sink& sink) {
-    channel_step step = channel_step::blocked;
-    if (!recv_would_block()) {
-      channel_section section(mu_);
-      step = recv_locked(sink, section.woken);
+    if (recv_would_block()) {
+      spend_budget();
+      return channel_status::empty;
     }
-    spend_budget();
-    if (step == channel_step::done) return channel_status::ok;
-    return step == channel_step::closed ? channel_status::closed : channel_status::empty;
+    mu_.lock();
+    const std::uint32_t count = count_.load(std::memory_order_relaxed);
+    if (count == 0 || !senders_.empty()) [[unlikely]] return recv_slowly(sink, nullptr);
+    return take_and_unlock(count, sink);
   }
 
   // The same for select, which holds the locks and wakes `woken` after it has released them.
 
-  channel_step send_locked(T& value, channel_node*& woken) {
+  channel_step send_locked(T& value, channel_node*& woken) { return send_step(value, woken); }
+  template <class Sink>
+  channel_step recv_locked(Sink& sink, channel_node*& woken) {
+    return recv_step(sink, woken);
+  }
+
+ private:
+  static constexpr bool nothrow_moves = std::is_nothrow_move_constructible_v<T> &&
+                                        (!std::is_move_assignable_v<T> || std::is_nothrow_move_assignable_v<T>);
+
+  explicit channel_core(std::uint32_t capacity) noexcept : channel_base(capacity, &manage) {}
+  ~channel_core() = default;
+
+  // With the lock. Inlined, so that whom to wake stays in a register.
+
+  [[gnu::always_inline]] channel_step send_step(T& value, channel_node*& woken) {
     if (closed_.load(std::memory_order_relaxed)) return channel_step::closed;
     if (!receivers_.empty()) {
       if (channel_node* receiver = receivers_.pop_claimed()) {
@@ -89,14 +101,10 @@ class channel_core final : public channel_base {
   }
 
   template <class Sink>
-  channel_step recv_locked(Sink& sink, channel_node*& woken) {
+  [[gnu::always_inline]] channel_step recv_step(Sink& sink, channel_node*& woken) {
     const std::uint32_t count = count_.load(std::memory_order_relaxed);
     if (count != 0) {
-      T* oldest = ring() + head_;
-      put(sink, *oldest);
-      std::destroy_at(oldest);
-      head_ = head_ + 1 == capacity_ ? 0 : head_ + 1;
-      count_.store(count - 1, std::memory_order_relaxed);
+      take(count, sink);
       if (!senders_.empty()) refill(count - 1, woken);
       return channel_step::done;
     }
@@ -109,13 +117,6 @@ class channel_core final : public channel_base {
     return closed_.load(std::memory_order_relaxed) ? channel_step::closed : channel_step::blocked;
   }
 
- private:
-  static constexpr bool nothrow_moves = std::is_nothrow_move_constructible_v<T> &&
-                                        (!std::is_move_assignable_v<T> || std::is_nothrow_move_assignable_v<T>);
-
-  explicit channel_core(std::uint32_t capacity) noexcept : channel_base(capacity, &manage) {}
-  ~channel_core() = default;
-
   static constexpr std::align_val_t alignment() noexcept {
     return std::align_val_t{alignof(T) > cache_line_bytes ? alignof(T) : cache_line_bytes};
   }
@@ -123,6 +124,64 @@ class channel_core final : public channel_base {
     return (sizeof(channel_core) + alignof(T) - 1) / alignof(T) * alignof(T);
   }
   T* ring() noexcept { return reinterpret_cast<T*>(reinterpret_cast<std::byte*>(this) + ring_offset()); }
+
+  channel_status append_and_unlock(std::uint32_t count, T& value) {
+    {
+      const std::lock_guard unlocking(mu_, std::adopt_lock);
+      append(count, value);
+    }
+    spend_budget();
+    return channel_status::ok;
+  }
+  template <class Sink>
+  channel_status take_and_unlock(std::uint32_t count, Sink& sink) {
+    {
+      const std::lock_guard unlocking(mu_, std::adopt_lock);
+      take(count, sink);
+    }
+    spend_budget();
+    return channel_status::ok;
+  }
+
+  // Whatever is not plain. They enter with the lock and return without it; without `bounds` they do not wait.
+
+  [[gnu::noinline]] channel_status send_slowly(T& value, const wait_bounds* bounds) {
+    channel_section section(mu_, std::adopt_lock);
+    const channel_step step = send_step(value, section.woken);
+    if (step == channel_step::blocked && bounds != nullptr) {
+      section.release();
+      return wait_locked(channel_side::send, std::addressof(value), false, *bounds);
+    }
+    section.finish();
+    spend_budget();
+    return status_of(step, channel_status::full);
+  }
+  template <class Sink>
+  [[gnu::noinline]] channel_status recv_slowly(Sink& sink, const wait_bounds* bounds) {
+    channel_section section(mu_, std::adopt_lock);
+    const channel_step step = recv_step(sink, section.woken);
+    if (step == channel_step::blocked && bounds != nullptr) {
+      section.release();
+      return wait_locked(channel_side::recv, std::addressof(sink), std::is_same_v<Sink, T>, *bounds);
+    }
+    section.finish();
+    spend_budget();
+    return status_of(step, channel_status::empty);
+  }
+  static channel_status status_of(channel_step step, channel_status if_blocked) noexcept {
+    if (step == channel_step::done) return channel_status::ok;
+    return step == channel_step::closed ? channel_status::closed : if_blocked;
+  }
+
+  template <class Sink>
+  void take(std::uint32_t count, Sink& sink) {
+    T* oldest = ring() + head_;
+    put(sink, *oldest);
+    std::destroy_at(oldest);
+    const std::uint32_t next = head_ + 1;
+    head_ = next == capacity_ ? 0 : next;
+    count_.store(count - 1, std::memory_order_relaxed);
+  }
 
   void append(std::uint32_t count, T& value) {
     std::uint64_t tail = std::uint64_t{head_} + count;
@@ -200,21 +259,16 @@ class channel_core final : public channel_base {
   }
 };
 
-/// Before an operation that a context bounds is tried.
-inline bool is_over(const wait_bounds& bounds) noexcept { return bounds.ctx != nullptr && bounds.ctx->done(); }
-
 /// The operations behind every handle. `base` is null for a nil channel.
 template <class T>
-channel_status send_through(channel_base* base, T& value, const wait_bounds& bounds) {
-  if (is_over(bounds)) return done_status(*bounds.ctx);
+channel_status send_through(channel_base* base, T& value, const wait_bounds& bounds = unbounded) {
   if (base == nullptr) [[unlikely]]
     return wait_on_nil(channel_side::send, bounds);
   return static_cast<channel_core<T>*>(base)->send(value, bounds);
 }
 
 template <class T, class Sink>
-channel_status recv_through(channel_base* base, Sink& sink, const wait_bounds& bounds) {
-  if (is_over(bounds)) return done_status(*bounds.ctx);
+channel_status recv_through(channel_base* base, Sink& sink, const wait_bounds& bounds = unbounded) {
   if (base == nullptr) [[unlikely]]
     return wait_on_nil(channel_side::recv, bounds);
   return static_cast<channel_core<T>*>(base)->recv(sink, bounds);

@@ -25,7 +25,7 @@ class recv_iterator {
   T* operator->() const noexcept { return &*current_; }
   recv_iterator& operator++() {
     current_.reset();
-    (void)recv_through<T>(handle_access::base(from_, "recv"), current_, {});
+    (void)recv_through<T>(handle_access::base(from_, "recv"), current_);
     return *this;
   }
   void operator++(int) { ++*this; }
@@ -44,20 +44,22 @@ class recv_operations {
   /// Waits for a value; nullopt: closed and drained. Go: v, ok := <-ch.
   std::optional<T> recv() const {
     std::optional<T> value;
-    (void)recv_within(value, {});
+    (void)recv_within(value);
     return value;
   }
 
   /// Never waits: a value, errc::empty or errc::closed. Costs no lock while the channel is empty.
   result<T> try_recv() const {
     std::optional<T> value;
-    return to_result(try_recv_into(value), value);
+    const channel_status status = try_recv_into(value);
+    if (status == channel_status::empty) return result<T>(boost::system::in_place_error, errc::empty);
+    return to_result(status, value);
   }
 
   /// Waits until ctx is done: a value, errc::closed, or the context's error. A ctx that is done already wins.
   result<T> recv(const context& ctx) const {
     std::optional<T> value;
-    return to_result(recv_within(value, {time_point::max(), &ctx}), value);
+    return to_result(recv_unless_done(value, ctx), value);
   }
 
   /// Waits for `d` at most: a value, errc::closed or errc::deadline_exceeded.
@@ -76,7 +78,7 @@ class recv_operations {
   /// The same into `to`, which is assigned if the result is ok and untouched otherwise.
   channel_status try_recv(T& to) const requires std::is_move_assignable_v<T> { return try_recv_into(to); }
   channel_status recv(const context& ctx, T& to) const requires std::is_move_assignable_v<T> {
-    return recv_within(to, {time_point::max(), &ctx});
+    return recv_unless_done(to, ctx);
   }
   template <class Rep, class Period>
   requires std::is_move_assignable_v<T> channel_status recv_for(std::chrono::duration<Rep, Period> d, T& to)
@@ -100,8 +102,13 @@ class recv_operations {
     return handle_access::base(static_cast<const Handle&>(*this), operation);
   }
   template <class Sink>
-  channel_status recv_within(Sink& sink, const wait_bounds& bounds) const {
+  channel_status recv_within(Sink& sink, const wait_bounds& bounds = unbounded) const {
     return recv_through<T>(base("recv"), sink, bounds);
+  }
+  template <class Sink>
+  channel_status recv_unless_done(Sink& sink, const context& ctx) const {
+    channel_base* base = this->base("recv");
+    return ctx.done() ? done_status(ctx) : recv_through<T>(base, sink, {time_point::max(), &ctx});
   }
   template <class Sink>
   channel_status try_recv_into(Sink& sink) const {

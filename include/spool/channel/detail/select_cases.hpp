@@ -63,7 +63,7 @@ class send_case final : public select_op {
 
  public:
   send_case(const Handle& to, Value& value, F f)
-      : select_op(kind::send), to_(to), value_(std::addressof(value)), f_(std::move(f)) {
+      : select_op(kind::send, copies), to_(to), value_(std::addressof(value)), f_(std::move(f)) {
     channel = handle_access::base(to_, "on_send");
   }
 
@@ -155,7 +155,7 @@ clock::duration saturated(std::chrono::duration<Rep, Period> d) {
 template <class F>
 class timeout_case final : public select_op {
  public:
-  timeout_case(clock::duration d, F f) : select_op(kind::timeout), d_(d), f_(std::move(f)) {}
+  timeout_case(clock::duration d, F f) : select_op(kind::timeout, true), d_(d), f_(std::move(f)) {}
   void prepare() override { deadline = d_ <= d_.zero() ? time_point::min() : deadline_after(d_); }
   void run(bool) override { std::invoke(f_); }
 

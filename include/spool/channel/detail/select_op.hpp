@@ -15,13 +15,14 @@ class select_op {
 
   kind what() const noexcept { return what_; }
   bool on_channel() const noexcept { return what_ <= kind::send; }
+  bool has_to_prepare() const noexcept { return prepares_; }
 
   /// Of recv and send; null: a nil channel, never chosen.
   channel_base* channel = nullptr;
   /// Of timeout, set by prepare(); min(): over at once.
   time_point deadline = time_point::max();
 
-  /// Once at the start of every select, with no lock held. Copies what commit() must not.
+  /// If it has to: once at the start of every select, with no lock held. Copies what commit() must not.
   virtual void prepare() {}
   /// Of recv and send, under the channel's lock: does the operation if that is possible now.
   virtual channel_step commit(channel_node*&) { return channel_step::blocked; }
@@ -41,7 +42,7 @@ class select_op {
   virtual void run(bool taken) = 0;
 
  protected:
-  explicit select_op(kind what) noexcept : what_(what) {}
+  explicit select_op(kind what, bool prepares = false) noexcept : what_(what), prepares_(prepares) {}
   select_op(const select_op&) = default;
   select_op(select_op&&) = default;
   select_op& operator=(const select_op&) = delete;
@@ -49,6 +50,7 @@ class select_op {
 
  private:
   kind what_;
+  bool prepares_;
 };
 
 struct selection {

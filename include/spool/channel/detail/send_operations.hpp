@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <concepts>
+#include <type_traits>
 #include <utility>
 
 namespace spool::detail {
@@ -25,10 +26,10 @@ template <class Handle, class T>
 class send_operations {
  public:
   /// Waits for room or a receiver. False: the channel is closed, or was closed meanwhile. Go: ch <- v, which panics then.
-  [[nodiscard]] bool send(T&& value) const { return send_within(value, {}) == channel_status::ok; }
+  [[nodiscard]] bool send(T&& value) const { return send_within(value) == channel_status::ok; }
   [[nodiscard]] bool send(const T& value) const requires std::copy_constructible<T> {
     T copy(value);
-    return send_within(copy, {}) == channel_status::ok;
+    return send_within(copy) == channel_status::ok;
   }
 
   /// Never waits: ok, full or closed. Costs no lock while the channel is full. Go: select with a default case.
@@ -39,19 +40,21 @@ class send_operations {
   channel_status try_send(const T& value) const requires std::copy_constructible<T> {
     channel_base* base = this->base("try_send");
     if (base == nullptr) return channel_status::full;
-    if (base->send_would_block()) {
-      spend_budget();
-      return channel_status::full;
+    if constexpr (!std::is_trivially_copyable_v<T>) {
+      if (base->send_would_block()) {
+        spend_budget();
+        return channel_status::full;
+      }
     }
     T copy(value);
     return static_cast<channel_core<T>*>(base)->try_send(copy);
   }
 
   /// Waits until ctx is done: ok, closed, canceled or timeout (its deadline). A ctx that is done already wins.
-  channel_status send(const context& ctx, T&& value) const { return send_within(value, {time_point::max(), &ctx}); }
+  channel_status send(const context& ctx, T&& value) const { return send_unless_done(value, ctx); }
   channel_status send(const context& ctx, const T& value) const requires std::copy_constructible<T> {
     T copy(value);
-    return send_within(copy, {time_point::max(), &ctx});
+    return send_unless_done(copy, ctx);
   }
 
   /// Waits for `d` at most: ok, closed or timeout.
@@ -96,8 +99,12 @@ class send_operations {
   channel_base* base(const char* operation) const {
     return handle_access::base(static_cast<const Handle&>(*this), operation);
   }
-  channel_status send_within(T& value, const wait_bounds& bounds) const {
+  channel_status send_within(T& value, const wait_bounds& bounds = unbounded) const {
     return send_through(base("send"), value, bounds);
+  }
+  channel_status send_unless_done(T& value, const context& ctx) const {
+    channel_base* base = this->base("send");
+    return ctx.done() ? done_status(ctx) : send_through(base, value, {time_point::max(), &ctx});
   }
 };
 

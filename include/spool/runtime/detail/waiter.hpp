@@ -48,6 +48,13 @@ class waiter {
     return outcome_.compare_exchange_strong(expected, how, std::memory_order_acq_rel, std::memory_order_acquire);
   }
 
+  /// The same for a waiter whom nobody can claim but the holders of one lock, one after the other: no locked operation.
+  bool claim_alone(outcome how) noexcept {
+    if (claimed()) return false;  // abandoned, at a time when nothing could run
+    outcome_.store(how, std::memory_order_relaxed);
+    return true;
+  }
+
   /// Ends the wait; by the successful claimer, once, with no lock held. Never waits.
   void wake() noexcept;
 
@@ -74,7 +81,9 @@ struct wait_node : list_hook {
   explicit wait_node(waiter& w, waiter::outcome how = waiter::done) noexcept : owner(&w), claim_as(how) {}
   waiter* owner;
   waiter::outcome claim_as;  // what a claim through this node reports
-  bool try_claim() noexcept { return owner->claim(claim_as); }
+  /// Nothing but this node, in a queue under one lock, can end the wait: neither time, nor a context, nor another queue.
+  bool alone = false;
+  bool try_claim() noexcept { return alone ? owner->claim_alone(claim_as) : owner->claim(claim_as); }
 };
 
 using wait_queue = intrusive_list<wait_node>;
@@ -83,6 +92,6 @@ using wait_queue = intrusive_list<wait_node>;
 bool on_fiber() noexcept;
 
 /// Counts one operation that did not have to wait; after a bounded number of them the fiber yields. No lock may be held.
-void spend_budget() noexcept;
+[[gnu::noinline]] void spend_budget() noexcept;
 
 }  // namespace spool::detail

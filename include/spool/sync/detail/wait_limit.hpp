@@ -16,6 +16,7 @@ class wait_limit {
   wait_limit(time_point deadline) noexcept : deadline_(deadline) {}
   wait_limit(const context& ctx) noexcept : ctx_(&ctx) {}
 
+  bool none() const noexcept { return ctx_ == nullptr && deadline_ == time_point::max(); }
   /// The context is done already: it wins over an operation that could proceed.
   bool canceled() const noexcept;
   /// Waits within the limit: done, timed_out or canceled. The waiter is registered where it can be found.
