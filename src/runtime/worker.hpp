@@ -41,8 +41,9 @@ class alignas(cache_line_bytes) worker : public list_hook {
   /// A pinned fiber becomes ready; from any thread.
   void push_pinned(fiber& f) noexcept;
 
-  /// True: the fiber's turn is over.
-  bool spend_budget() noexcept { return --budget_ == 0; }
+  void spend_budget() noexcept {
+    if (--budget_ == 0) yield();
+  }
   void count_spawned() noexcept { spawned_.store(spawned_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
   void count_finished() noexcept {
     finished_.store(finished_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
