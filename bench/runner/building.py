@@ -25,6 +25,7 @@ def build(workloads, cmake_dir, programs):
     programs.mkdir(parents=True, exist_ok=True)
     targets = sorted({target for workload in workloads for target in workload.cmake})
     if targets:
+        run("cmake", cmake_dir)  # what was installed since it was configured is found
         run("cmake", "--build", cmake_dir, "--target", *targets)
     for workload in workloads:
         for name, folder in workload.go.items():

@@ -9,7 +9,6 @@ ROOT = BENCH.parent
 
 @dataclasses.dataclass
 class Command:
-    system: str  # a label only, for messages; what a program prints says what was measured
     words: list
     is_google_benchmark: bool
 
@@ -32,6 +31,7 @@ class Workload:
     rust: dict = dataclasses.field(default_factory=dict)
     rows: list = dataclasses.field(default_factory=list)
     rounds: int = 3
+    against: dict = dataclasses.field(default_factory=dict)  # rival: the system of ours that it is compared with
     commands: list = dataclasses.field(default_factory=list)
 
 
@@ -56,12 +56,14 @@ def read(path):
                 getattr(workload, keyword)[name] = workload.folder / folder
             elif keyword == "rows":
                 workload.rows += rest
+            elif keyword == "against":
+                workload.against.update(dict.fromkeys(rest[1:], rest[0]))
             elif keyword == "rounds":
                 (workload.rounds,) = map(int, rest)
             elif keyword == "run":
-                workload.commands.append(Command(rest[0], rest[1:], False))
+                workload.commands.append(Command(rest[1:], False))
             elif keyword == "benchmark":
-                workload.commands.append(Command(rest[1].split("/")[-1], rest, True))
+                workload.commands.append(Command(rest, True))
             else:
                 raise ValueError
         except (ValueError, IndexError) as error:

@@ -6,13 +6,16 @@ import subprocess
 
 from registry import ROOT
 
+FILE = ROOT / "build/bench/results.json"
+
 
 def summarize(samples, commit):
     entries = []
     for (workload, row, case, system, metric), values in samples.figures.items():
         entries.append({
             "workload": workload, "row": row, "case": case, "system": system, "metric": metric,
-            "median": statistics.median(values), "spread": spread(values), "samples": values, "commit": commit,
+            "against": samples.against[workload, system], "median": statistics.median(values),
+            "spread": spread(values), "samples": values, "commit": commit,
         })
     return entries
 
@@ -56,8 +59,7 @@ def machine():
     return {
         "cpu": value("/proc/cpuinfo", "model name"),
         "cpus": int(output("nproc") or 0),
-        "memory": value("/proc/meminfo", "MemTotal"),
-        "virtual": output("systemd-detect-virt"),
+        "memory_gib": round(int(value("/proc/meminfo", "MemTotal").split()[0]) / 2**20),
         "kernel": output("uname", "-r"),
     }
 

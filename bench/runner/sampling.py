@@ -15,32 +15,37 @@ class Samples:
 
     def __init__(self):
         self.figures = {}
+        self.against = {}  # (workload, system): the system of ours that it is compared with
         self.failures = []
 
     def add(self, workload, line):
         for metric, value in line["metrics"].items():
-            key = (workload, line["row"], line["case"], line["system"], metric)
+            key = (workload.name, line["row"], line["case"], line["system"], metric)
             self.figures.setdefault(key, []).append(value)
+        self.against[workload.name, line["system"]] = workload.against.get(line["system"], "spool")
 
 
 def run_row(workload, row, rounds, places, samples):
+    """One process at a time; the order of the programs turns round from pass to pass: A B C C B A."""
+    commands = [(command.for_row(row, places), command.is_google_benchmark) for command in workload.commands]
     failed = set()
     for _ in range(rounds):
-        for command in workload.commands + workload.commands[::-1]:
-            if command.system in failed:
+        for turn in [*range(len(commands)), *reversed(range(len(commands)))]:
+            if turn in failed:
                 continue
-            words = command.for_row(row, places)
             try:
-                done = subprocess.run(words, stdout=subprocess.PIPE, timeout=TIMEOUT_SECONDS, check=True, text=True,
-                                      stderr=subprocess.PIPE)
-                lines = google_benchmark(done.stdout) if command.is_google_benchmark else protocol(done.stdout)
-            except subprocess.SubprocessError as error:
-                failed.add(command.system)
-                samples.failures.append(f"{' '.join(words)}: {error}")
-                say(f"{error}\n{(getattr(error, 'stderr', None) or '')}")
-                continue
-            for line in lines:
-                samples.add(workload.name, line)
+                for line in call(*commands[turn]):
+                    samples.add(workload, line)
+            except (subprocess.SubprocessError, ValueError, KeyError, OSError) as error:
+                failed.add(turn)
+                samples.failures.append(f"{' '.join(commands[turn][0])}: {error}")
+                say(f"{error}\n{getattr(error, 'stderr', None) or ''}")
+
+
+def call(words, is_google_benchmark):
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=True,
+                          timeout=TIMEOUT_SECONDS)
+    return google_benchmark(done.stdout) if is_google_benchmark else protocol(done.stdout)
 
 
 def protocol(text):

@@ -1,5 +1,5 @@
 """Prints results: as text for a terminal, as Markdown for docs/performance.md."""
-from results import ahead
+from results import ahead, more_is_better
 
 
 def figure(value):
@@ -19,71 +19,96 @@ def cases(entries):
     return found
 
 
-def reference(systems, metric):
-    """What the others are compared with: spool, or the best of what its name begins."""
-    if "spool" in systems:
-        return systems["spool"]
-    ours = [entry for name, entry in systems.items() if name.startswith("spool")]
-    if not ours:
+def ratio(systems, name, metric):
+    """(our entry, how many times better it is than `name`'s), or None if there is nothing to compare."""
+    if name.startswith("spool"):
         return None
-    return max(ours, key=lambda entry: ahead(entry["median"], ours[0]["median"], metric) or 0)
+    ours = systems.get(systems[name].get("against", "spool"))
+    if ours is None:  # the best of what we have
+        candidates = [entry for system, entry in systems.items() if system.startswith("spool")]
+        if not candidates:
+            return None
+        ours = max(candidates, key=lambda entry: entry["median"] * (1 if more_is_better(metric) else -1))
+    times = ahead(ours["median"], systems[name]["median"], metric)
+    return None if times is None else (ours, times)
 
 
-def ratio(ours, theirs, metric):
-    if ours is None or ours is theirs:
-        return ""
-    times = ahead(ours["median"], theirs["median"], metric)
-    return "" if times is None else f"{times:.2f}x"
+def spread(entry):
+    return f"±{100 * entry['spread']:.0f} %"
 
 
 def text(entries):
     lines = []
-    for (workload, row, case, metric), systems in cases(entries).items():
-        ours = reference(systems, metric)
-        lines.append(f"{row}  {case}  {metric}".replace("    ", "  "))
+    for (_, row, case, metric), systems in cases(entries).items():
+        lines.append("  ".join(filter(None, (row, case, metric))))
         for name, entry in systems.items():
-            spread = f"±{100 * entry['spread']:.0f} %"
-            lines.append(f"    {name:<28} {figure(entry['median']):>12} {spread:>7} {ratio(ours, entry, metric):>9}")
-    lines.append("x: how many times better spool is (below 1: worse); ±: half the distance between the quartiles")
+            compared = ratio(systems, name, metric)
+            shown = f"{compared[1]:.2f}x {compared[0]['system']}" if compared else ""
+            lines.append(f"    {name:<28} {figure(entry['median']):>12} {spread(entry):>7}  {shown}".rstrip())
+    lines.append("x: how many times better the named system is (below 1: worse); ±: half the quartiles' distance")
     return "\n".join(lines)
 
 
-def markdown(entries):
-    """One table per workload: a line per case and metric, a column per system."""
+# Columns of the Markdown tables; a rival goes where its name begins, the rest is named in its cell.
+COLUMNS = ("go", "tokio", "crossbeam", "boost_fiber", "")
+
+
+def markdown(document):
+    parts = [circumstances(document)]
     by_workload = {}
-    for key, systems in cases(entries).items():
+    for key, systems in cases(document["results"]).items():
         by_workload.setdefault(key[0], []).append((key, systems))
-    parts = []
     for workload, lines in by_workload.items():
-        names = list(dict.fromkeys(name for _, systems in lines for name in systems))
-        names.sort(key=lambda name: not name.startswith("spool"))
-        parts.append(f"### {workload}\n")
-        parts.append("| row | case | unit | " + " | ".join(names) + " |")
-        parts.append("|---|---|---|" + "--:|" * len(names))
+        used = {column_of(name) for _, systems in lines for name in systems}
+        present = [column for column in COLUMNS if column in used]
+        titles = [column or "others" for column in present]
+        parts += ["", f"### {workload}", "", "| row | case | unit | spool | " + " | ".join(titles) + " |"]
+        parts.append("|---|---|---|--:|" + "--:|" * len(titles))
         for (_, row, case, metric), systems in lines:
-            ours = reference(systems, metric)
-            cells = []
-            for name in names:
-                entry = systems.get(name)
-                if entry is None:
-                    cells.append("")
-                    continue
-                times = ratio(ours, entry, metric)
-                cells.append(f"{figure(entry['median'])} ±{100 * entry['spread']:.0f} %" + (f" ({times})" if times else ""))
-            parts.append(f"| {row} | {case} | {metric} | " + " | ".join(cells) + " |")
-        parts.append("")
+            parts += markdown_lines(row, case, metric, systems, present)
+    parts += ["", "### Where spool is behind", ""] + [f"- {line}" for line in losses(document["results"])]
     return "\n".join(parts)
+
+
+def circumstances(document):
+    machine = document["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in document["versions"].items())
+    return (f"{document['date'][:10]}, commit {document['commit']}; {machine['cpus']} CPUs ({machine['cpu']}), "
+            f"{machine['memory_gib']} GiB, Linux {machine['kernel']}; {versions}.")
+
+
+def column_of(name):
+    return None if name.startswith("spool") else next(column for column in COLUMNS if name.startswith(column))
+
+
+def markdown_lines(row, case, metric, systems, columns):
+    """A line for each system of ours, with the rivals that it is compared with."""
+    ours = [name for name in systems if name.startswith("spool")] or [None]
+    lines = []
+    for mine in ours:
+        cells = {column: [] for column in columns}
+        for name in systems:
+            compared = ratio(systems, name, metric)
+            if column_of(name) is None or (compared and compared[0] is not systems.get(mine)):
+                continue
+            times = f" ({compared[1]:.2f}x)" if compared else ""
+            label = "" if name == column_of(name) else f"{name} "
+            cells[column_of(name)].append(f"{label}{figure(systems[name]['median'])} {spread(systems[name])}{times}")
+        own = "" if mine is None else f"{figure(systems[mine]['median'])} {spread(systems[mine])}"
+        label = f"{mine} " if mine not in (None, "spool") else ""
+        rest = " | ".join("<br>".join(cells[column]) for column in columns)
+        lines.append(f"| {row} | {case} | {metric} | {label}{own} | {rest} |")
+    return lines
 
 
 def losses(entries):
     """The cases where another system is ahead of spool, worst first."""
     found = []
     for (_, row, case, metric), systems in cases(entries).items():
-        ours = reference(systems, metric)
-        if ours is None:
-            continue
         for name, entry in systems.items():
-            times = ahead(ours["median"], entry["median"], metric)
-            if not name.startswith("spool") and times is not None and times < 1:
-                found.append((times, f"{row} {case} {metric}: {figure(ours['median'])}, {name} {figure(entry['median'])}"))
+            compared = ratio(systems, name, metric)
+            if compared and compared[1] < 1:
+                ours, times = compared
+                figures = f"{ours['system']} {figure(ours['median'])}, {name} {figure(entry['median'])}"
+                found.append((times, f"{row} {case} {metric}: {figures}"))
     return [f"{line} ({times:.2f}x)" for times, line in sorted(found)]

@@ -8,7 +8,7 @@ from tables import figure
 
 
 def check(entries):
-    """Lines of text: each target that something was measured for, whether it holds, and the figures."""
+    """Lines of text: each target that something was measured for, whether it holds, and the figures; misses first."""
     found = {}
     for entry in entries:
         found[entry["row"], entry["case"], entry["system"], entry["metric"]] = entry["median"]
@@ -17,7 +17,7 @@ def check(entries):
         words = shlex.split(line, comments=True)
         if words:
             lines += judge(words, found)
-    return lines
+    return sorted(lines, key=lambda line: line.startswith("holds"))
 
 
 def judge(words, found):

@@ -36,8 +36,8 @@ struct server_options {
 /// An exception becomes a 500.
 ///
 /// Hangs up: breaks the connection, or closes it. A client that only ends its own sending (shutdown) still wants the
-/// answer; TCP tells the two apart no sooner than something is sent. So, if the answer takes 100 ms longer than that, an
-/// interim "100 Continue" is: who has closed answers it with a reset, who listens skips it, as HTTP/1.1 demands.
+/// answer; TCP tells the two apart no sooner than something is sent. So, if the answer takes 100 ms longer than that,
+/// an interim "100 Continue" is: who has closed answers it with a reset, who listens skips it, as HTTP/1.1 demands.
 using handler = std::function<response(const spool::context&, const request&)>;
 
 class server_core;

@@ -8,8 +8,9 @@ namespace spool {
 namespace detail {
 namespace {
 
-// A node with a deadline of its own. The armed timer counts as a reference: of "it was taken off the queue" and "it fires"
-// exactly one comes to pass, and that one drops the reference. It cannot keep a forgotten context: scopes cancel.
+// A node with a deadline of its own. The armed timer counts as a reference: of "it was taken off the queue" and "it
+// fires" exactly one comes to pass, and that one drops the reference. It cannot keep a forgotten context: scopes
+// cancel.
 class timed_core final : public context_core, private timer_node {
  public:
   timed_core(context_core* parent, time_point deadline) noexcept

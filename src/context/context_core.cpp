@@ -48,7 +48,8 @@ void context_core::cancel(errc err, const error& cause) noexcept {
   for (context_core* at = this;;) {
     if (context_core* child = at->children_.pop_front()) {
       lock_on_thread(child->lock_);
-      // No reference is to be had: the child is dying, has nothing below it, and waits for our lock to leave its parent.
+      // No reference is to be had: the child is dying, has nothing below it, and waits for our lock to leave its
+      // parent.
       if (child->done.load(std::memory_order_relaxed) || !child->try_add_ref()) {
         child->lock_.unlock();
         continue;

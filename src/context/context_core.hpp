@@ -5,9 +5,9 @@
 //   I2 while lock is free and done is true: children, waiters and after_funcs are empty, and every descendant is done.
 //   I3 a node is in its parent's list from its registration until it has become done or its last reference has gone.
 //
-// Lock order: a parent's lock before its child's; a cancellation holds those of the whole path it is on (as Go does), so
-// that who finds a node done and takes its lock knows I2. Inside: those that waiter::wake takes. Nothing is spawned, called
-// back or destroyed under a node's lock; all of them are taken with thread_guard (its file says why).
+// Lock order: a parent's lock before its child's; a cancellation holds those of the whole path it is on (as Go does),
+// so that who finds a node done and takes its lock knows I2. Inside: those that waiter::wake takes. Nothing is spawned,
+// called back or destroyed under a node's lock; all of them are taken with thread_guard (its file says why).
 #pragma once
 
 #include "spin_on_thread.hpp"
@@ -54,7 +54,8 @@ class context_core : public cancel_node, public list_hook {
   context_core(const context_core&) = delete;
   context_core& operator=(const context_core&) = delete;
 
-  /// Enters the parent's list, or takes over the end of a parent that is done. Once, before the first handle is given out.
+  /// Enters the parent's list, or takes over the end of a parent that is done. Once, before the first handle is given
+  /// out.
   void follow_parent() noexcept;
 
   /// Makes this node and all below it done, this one with `err` and `cause`, unless it is already. On return I2 holds.

@@ -22,7 +22,8 @@ class token_core final : public context_core {
       self->cancel(errc::canceled, {});
     }
   };
-  // Never reset before the end: it may be running, or, when the stop was requested already, still be under construction.
+  // Never reset before the end: it may be running, or, when the stop was requested already, still be under
+  // construction.
   std::optional<std::stop_callback<on_stop>> callback_;
 };
 

@@ -1,4 +1,5 @@
-// What contexts keep with a runtime: its root context, and the tie by which after_func finds it or learns that it ended.
+// What contexts keep with a runtime: its root context, and the tie by which after_func finds it or learns that it
+// ended.
 #include "context_core.hpp"
 #include "runtime_tie.hpp"
 

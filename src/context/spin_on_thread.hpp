@@ -2,7 +2,8 @@
 //
 // A cancellation holds the locks of a whole path of contexts at once. Were its fiber to yield meanwhile, a timer that
 // fires in the scheduler, where nothing can yield, would spin for a lock whose holder waits for that very worker.
-// No holder of a context's lock ever leaves its thread by itself, so spinning ends as soon as the OS lets the holder go on.
+// No holder of a context's lock ever leaves its thread by itself, so spinning ends as soon as the OS lets the holder go
+// on.
 #pragma once
 
 #include <spool/runtime/detail/spin_lock.hpp>

@@ -24,8 +24,8 @@ void ring() noexcept {
   ::sem_post(&bell);  // fails only when the thread has two thousand million rings before it
 }
 
-// Of what a handler may post to, a semaphore, as ThreadSanitizer runs handlers at once in sem_wait only: in poll or read
-// it may put off for ever the one that would end them.
+// Of what a handler may post to, a semaphore, as ThreadSanitizer runs handlers at once in sem_wait only: in poll or
+// read it may put off for ever the one that would end them.
 void wait_for_ring() noexcept {
   while (::sem_wait(&bell) != 0) {
   }

@@ -1,7 +1,7 @@
 // signal_watch: the one place of the process that takes signals for contexts.
 //
-// A handler only notes the signal and posts to a semaphore; a thread of ours waits for it and cancels. The thread exists
-// while somebody watches; the semaphore stays for ever: a handler may be about to post to it at any time.
+// A handler only notes the signal and posts to a semaphore; a thread of ours waits for it and cancels. The thread
+// exists while somebody watches; the semaphore stays for ever: a handler may be about to post to it at any time.
 // Lock order: mu_ is a leaf but for the counts of outside sources; nothing is cancelled, joined or called back under
 // it, except that a thread that has said its last word is joined.
 #pragma once

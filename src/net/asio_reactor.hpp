@@ -1,8 +1,8 @@
 // The io_context of a runtime as its workers see it.
 //
-// A worker waits in run_one(), which knows no deadline finer than a millisecond; a timerfd of ours, one more descriptor in
-// the io_context, ends the wait on time. The wait for that descriptor is always under way, so the io_context never runs out
-// of work, and it is the only work when the reactor is quiet.
+// A worker waits in run_one(), which knows no deadline finer than a millisecond; a timerfd of ours, one more descriptor
+// in the io_context, ends the wait on time. The wait for that descriptor is always under way, so the io_context never
+// runs out of work, and it is the only work when the reactor is quiet.
 #pragma once
 
 #include <spool/net/io_context.hpp>

@@ -39,7 +39,8 @@ void fiber_operation_base::emit_cancellation() noexcept {
 
 void fiber_operation_base::cancel(const operation_executor& where) noexcept {
   boost::asio::any_io_executor executor = where.get();
-  // An operation that names no executor of its own: its handlers run where its parts' do, most likely in our io_context.
+  // An operation that names no executor of its own: its handlers run where its parts' do, most likely in our
+  // io_context.
   const bool anywhere = !executor || executor.target<boost::asio::system_executor>() != nullptr;
   completion over;
   try {

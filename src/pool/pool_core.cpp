@@ -83,8 +83,9 @@ void pool_core::start_executors(std::size_t count) noexcept {
         scheduler_, [this]() noexcept { execute(); }, where_);
 }
 
-// With nothing to spawn this does not touch the pool, which may be gone. With something to spawn it is there: live_ counts
-// the executor already. noexcept: no 64 bytes for a task end the process; the job behind it could neither run nor be refused.
+// With nothing to spawn this does not touch the pool, which may be gone. With something to spawn it is there: live_
+// counts the executor already. noexcept: no 64 bytes for a task end the process; the job behind it could neither run
+// nor be refused.
 void pool_core::perform(deeds& todo) noexcept {
   if (todo.spawns > 0) start_executors(todo.spawns);
   wake_all(todo.woken);
@@ -178,7 +179,8 @@ void pool_core::execute() noexcept {
   set_fiber_slot(worker_pool_slot, nullptr);
 }
 
-// The job is counted, but the executor stays in live_ until its result has been published: after drain every future is ready.
+// The job is counted, but the executor stays in live_ until its result has been published: after drain every future is
+// ready.
 pool_job* pool_core::after_job(executor& self, job_outcome outcome) noexcept {
   deeds todo;
   pool_job* next = nullptr;

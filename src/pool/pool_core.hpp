@@ -9,12 +9,12 @@
 //   I3 a returning job (it wants its slot back) implies executors_ >= workers_
 //   I4 a waiting submitter implies that there is no room and that the pool is open
 //   I5 head_ is null if and only if queued_ is 0
-// Room: a job is accepted while queued_ < capacity_ + free slots, where a slot with no job in it counts as free. Taking a
-// job off the queue therefore makes no room, ending or lending does.
+// Room: a job is accepted while queued_ < capacity_ + free slots, where a slot with no job in it counts as free. Taking
+// a job off the queue therefore makes no room, ending or lending does.
 //
 // mu_ is the only lock and is innermost: no user code, allocation, spawn or wake happens under it. What is to be done
-// after it is gathered in `deeds`. Only a fiber that is counted in live_ may touch the pool without being inside one of its
-// functions; its last access is the unlock in leave(), after which a destructor may go on.
+// after it is gathered in `deeds`. Only a fiber that is counted in live_ may touch the pool without being inside one of
+// its functions; its last access is the unlock in leave(), after which a destructor may go on.
 #pragma once
 
 #include <spool/base/cache_line.hpp>

@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <csignal>
+#include <new>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 namespace spool::detail {
@@ -43,6 +45,9 @@ void shutdown_core::end() noexcept {
   for (const auto& steps : steps_) {
     for (const auto& s : steps) {
       if (s->begun) s->running.wait();
+      // Here, not with the last reference to the core, which a step's fiber may hold for a moment longer: a function
+      // may refer to what is destroyed after the sequence.
+      s->function = nullptr;
     }
   }
   // Last: a signal must still be able to end a process that hangs above.
@@ -112,12 +117,19 @@ void shutdown_core::begin(step& s, const context& ctx) {
   s.begun = true;
   s.start = clock::now();
   s.running.add();
-  spawn(scheduler_, [self = shared_from_this(), &s, ctx] { self->perform(s, ctx); }, s.where);
+  try {
+    spawn(scheduler_, [self = shared_from_this(), &s, ctx] { self->perform(s, ctx); }, s.where);
+  } catch (const std::bad_alloc&) {
+    conclude(s, std::make_error_code(std::errc::not_enough_memory));
+  }
 }
 
 void shutdown_core::perform(step& s, const context& ctx) noexcept {
   this_fiber::set_name(s.name);
-  error outcome = s.function(ctx);
+  conclude(s, s.function(ctx));
+}
+
+void shutdown_core::conclude(step& s, error outcome) noexcept {
   {
     const std::lock_guard lock(mu_);
     s.took = clock::now() - s.start;

@@ -41,7 +41,7 @@ class shutdown_core final : private signal_listener, public std::enable_shared_f
   struct step {
     step(std::string n, step_function f, start_site w) : name(std::move(n)), function(std::move(f)), where(w) {}
     const std::string name;
-    const step_function function;
+    step_function function;  // none any more once end() has returned
     const start_site where;
     wait_group running;
     bool begun = false;   // by wait() only, as the next one
@@ -63,8 +63,9 @@ class shutdown_core final : private signal_listener, public std::enable_shared_f
 
   phase_steps& steps_of(shutdown_phase phase) noexcept { return steps_[static_cast<std::size_t>(phase)]; }
   void require_open() const;
-  void begin(step& s, const context& ctx);
+  void begin(step& s, const context& ctx);  // without memory for its fiber the step has failed
   void perform(step& s, const context& ctx) noexcept;
+  void conclude(step& s, error outcome) noexcept;
   bool wait_for(step& s, const context& limit);  // true: it has ended in time; its outcome may still be an error
   bool stop_and_drain(const context& limit);
   void cancel_rest(const context& limit);

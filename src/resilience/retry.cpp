@@ -26,13 +26,30 @@ const retry_options& checked(const retry_options& o) {
   return o;
 }
 
+/// Gives the token back of a retry that does not take place, be it cancelled or because on_retry throws.
+struct paid_retry {
+  explicit paid_retry(retry_budget& b) noexcept : budget(b) {}
+  ~paid_retry() {
+    if (!used) budget.give_back();
+  }
+  paid_retry(const paid_retry&) = delete;
+  paid_retry& operator=(const paid_retry&) = delete;
+
+  retry_budget& budget;
+  bool used = false;
+};
+
 }  // namespace
 
 retry_loop::retry_loop(const context& ctx, const retry_options& options)
     : ctx_(ctx),
       options_(checked(options)),
-      delay_(static_cast<double>(std::min(options.initial, options.max).count())) {
-  if (options.budget != nullptr) options.budget->deposit();
+      delay_(static_cast<double>(std::min(options.initial, options.max).count())) {}
+
+bool retry_loop::begin() {
+  if (refused()) return false;
+  if (options_.budget != nullptr) options_.budget->deposit();
+  return true;
 }
 
 bool retry_loop::refused() {
@@ -46,8 +63,13 @@ bool retry_loop::again(error failed) {
   if (++attempts_ >= options_.max_attempts) return false;
   if (refused()) return false;
   if (options_.retry_if ? !options_.retry_if(failure_) : !is_transient(failure_)) return false;
-  if (options_.budget != nullptr && !options_.budget->try_withdraw()) return false;
+  if (options_.budget == nullptr) return wait();
+  if (!options_.budget->try_withdraw()) return false;
+  paid_retry paid(*options_.budget);
+  return paid.used = wait();
+}
 
+bool retry_loop::wait() {
   const auto delay = jittered(delay_, options_.jitter, options_.max, random_unit());
   delay_ = grown(delay_, options_.multiplier, options_.max);
   if (options_.on_retry) options_.on_retry(attempts_, failure_, delay);

@@ -37,9 +37,13 @@ detail::time_point retry_budget::now() const noexcept { return options_.now ? op
 
 // What is beyond most_ is cut when tokens are taken out: as long as none are, cutting late is the same as cutting at
 // once.
-void retry_budget::deposit() noexcept {
-  if (saved_.load(std::memory_order_relaxed) < most_) saved_.fetch_add(per_call_, std::memory_order_relaxed);
+void retry_budget::add(std::int64_t amount) noexcept {
+  if (saved_.load(std::memory_order_relaxed) < most_) saved_.fetch_add(amount, std::memory_order_relaxed);
 }
+
+void retry_budget::deposit() noexcept { add(per_call_); }
+
+void retry_budget::give_back() noexcept { add(one_token); }
 
 std::int64_t retry_budget::accrued(std::int64_t since, std::int64_t until) const noexcept {
   const std::chrono::duration<double> span = detail::clock::duration(until) - detail::clock::duration(since);

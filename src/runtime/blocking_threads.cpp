@@ -60,8 +60,9 @@ void blocking_threads::submit(blocking_call& call) {
   }
   if (saturations == 0) return;
   if (refused) {
-    log()->warn("spool: no further thread can be started for a blocking call, which waits for one of those there are: {}. {}.",
-                refused.message(), raise_limit);
+    log()->warn(
+        "spool: no further thread can be started for a blocking call, which waits for one of those there are: {}. {}.",
+        refused.message(), raise_limit);
     return;
   }
   log()->warn(

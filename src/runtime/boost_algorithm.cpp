@@ -20,7 +20,8 @@ void boost_algorithm::awakened(context* ctx) noexcept {
   if (ctx->is_context(type::main_context)) return;  // home is resumed by name, never from a queue
   auto* f = static_cast<fiber*>(ctx->get_properties());
   if (w.after_ != worker::after::nothing) {
-    w.finish_switch(*f);
+    if (std::exchange(f->linked_in_boost, false)) ctx->detach();
+    w.finish_switch();
     return;
   }
   if (f == nullptr) {
@@ -29,6 +30,7 @@ void boost_algorithm::awakened(context* ctx) noexcept {
     f = guest;
   }
   ctx->detach();
+  f->linked_in_boost = false;
   f->in_boost.store(false, std::memory_order_relaxed);
   w.push(*f);
 }
@@ -52,6 +54,8 @@ context* boost_algorithm::leave_current() noexcept {
   worker& w = worker_;
   fiber& self = *w.current_;
   w.boost_in_use_ = true;
+  self.inside_boost = true;
+  w.link_into_boost(self);  // if it has ended it was, and Boost has taken it out
   self.in_boost.store(true, std::memory_order_relaxed);
   if constexpr (switches_exceptions) self.exceptions = *w.exceptions_;
   runnable* next = w.pick_local();
@@ -69,6 +73,7 @@ context* boost_algorithm::leave_current() noexcept {
     return w.home_;
   }
   fiber& to = static_cast<fiber&>(*next);
+  to.inside_boost = false;  // Boost is who resumes it
   w.prepare(to);
   return to.context();
 }

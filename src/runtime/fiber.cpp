@@ -65,6 +65,7 @@ fiber* fiber::make_runner(scheduler& owner, stack_memory stack) noexcept {
 // Runs on the runner's own stack, from its first resumption to its end. Whatever was read from the worker is stale after
 // a task: the task may have moved to another thread.
 void fiber::run_tasks() {
+  current_worker()->arrive();
   while (job != nullptr) {
     runnable* item = std::exchange(job, nullptr);
     while (item != nullptr && item->what == kind::task) {
@@ -116,6 +117,7 @@ void fiber::unpark() noexcept {
 }
 
 guest_fiber::guest_fiber(scheduler& s, boost::fibers::context* ctx) noexcept : fiber(s, ctx, true) {
+  inside_boost = true;
   start_file.store("boost::fibers::fiber", std::memory_order_relaxed);
   busy.store(true, std::memory_order_relaxed);
   owner.count_guest(+1);

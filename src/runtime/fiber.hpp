@@ -49,6 +49,8 @@ class fiber : public runnable, public list_hook, public boost::fibers::fiber_pro
   std::atomic<std::uint32_t> state_{running};
   exception_state exceptions;
   task* job = nullptr;           // a runner's next task; null when resumed: end
+  bool inside_boost = false;     // goes on in Boost's code when resumed
+  bool linked_in_boost = false;  // a runner that Boost has in its list; a guest is there whenever it runs
   worker* pinned_to = nullptr;
   unsigned pins = 0;
   stack_memory stack;

@@ -88,9 +88,11 @@ void monitor::relieve_busy_workers(time_point now) noexcept {
     worker& w = *workers[i];
     if (w.timers.next_deadline() < now - overdue) w.timers.fire_due(now);
     const std::uint64_t pulse = w.switches_.load(std::memory_order_relaxed);
-    const bool stuck = pulse == pulses_[i] && !w.queue.empty();
+    const bool at_one_fiber = pulse == pulses_[i];
+    const bool stuck = at_one_fiber && !w.queue.empty();
     pulses_[i] = pulse;
     if (stuck) scheduler_.ask_for_relief();
+    if (at_one_fiber) w.give_back_moved();
     if (stuck || !scheduler_.inbox_empty()) scheduler_.idle().wake_one();
   }
   if (scheduler_.reactor_unattended()) have_reactor_served();

@@ -1,6 +1,8 @@
 #include <spool/runtime/detail/spin_lock.hpp>
 
 #include "pause.hpp"
+#include "thread_state.hpp"
+#include "worker.hpp"
 
 #include <spool/runtime/this_fiber.hpp>
 
@@ -10,6 +12,7 @@ namespace spool::detail {
 
 void spin_lock::lock_contended() noexcept {
   constexpr unsigned spins_between_yields = 64;
+  if (worker* w = current_worker(); w != nullptr && w->current() != nullptr) w->meet_contention(mark_);
   for (unsigned spins = 1;; ++spins) {
     // Reads until it looks free: an exchange per turn would keep the holder's line moving between cores.
     if (!locked_.load(std::memory_order_relaxed) && try_lock()) return;

@@ -9,6 +9,7 @@
 #include "thread_state.hpp"
 
 #include <boost/fiber/operations.hpp>
+#include <boost/fiber/scheduler.hpp>
 
 #include <pthread.h>
 #include <sys/prctl.h>
@@ -16,14 +17,29 @@
 namespace spool::detail {
 namespace {
 
-// Boost keeps a context's fiber-specific data private and clears it at termination only, which our runners put off to the
-// end of the runtime. An explicit instantiation may name a private member; that is the whole trick.
+// An explicit instantiation may name a private member; that is the whole trick.
+// Boost clears a context's fiber-specific data at termination only, which our runners put off to the end of the runtime.
 auto& fiber_specific_data(boost::fibers::context& ctx);
 template <auto Member>
-struct open_member {
+struct open_data {
   friend auto& fiber_specific_data(boost::fibers::context& ctx) { return ctx.*Member; }
 };
-template struct open_member<&boost::fibers::context::fss_data_>;
+template struct open_data<&boost::fibers::context::fss_data_>;
+
+// The thread's scheduler, which a running context must know. attach() would also link it into the thread's list of
+// contexts, at each switch; only one that waits in Boost's own code has to be there.
+auto& boost_scheduler(boost::fibers::context& ctx);
+template <auto Member>
+struct open_scheduler {
+  friend auto& boost_scheduler(boost::fibers::context& ctx) { return ctx.*Member; }
+};
+template struct open_scheduler<&boost::fibers::context::scheduler_>;
+auto& contexts_of(boost::fibers::scheduler& s);
+template <auto Member>
+struct open_contexts {
+  friend auto& contexts_of(boost::fibers::scheduler& s) { return s.*Member; }
+};
+template struct open_contexts<&boost::fibers::scheduler::worker_queue_>;
 
 }  // namespace
 
@@ -57,6 +73,7 @@ void worker::run() noexcept {
   set_current_worker(this);
   home_ = boost::fibers::context::active();
   boost::fibers::use_scheduling_algorithm<boost_algorithm>(*this);
+  boost_scheduler_ = home_->get_scheduler();
   loop();
   runnable_chain idle;
   while (fiber* f = idle_runners_.get()) idle.push_back(f);
@@ -72,38 +89,60 @@ void worker::resume_from_home(runnable* r) noexcept {
   fiber* to = r->what == runnable::kind::task ? runner_for(static_cast<task&>(*r)) : static_cast<fiber*>(r);
   if (to == nullptr) return;
   prepare(*to);
-  to->context()->resume();
+  resume(*to);
+  arrive();
 }
 
 void worker::prepare(fiber& to) noexcept {
   current_ = &to;
-  budget_ = operations_per_turn;
+  renew_budget();
   switches_.store(switches_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   if constexpr (switches_exceptions) *exceptions_ = to.exceptions;
-  home_->attach(to.context());
+  if (to.guest) {
+    home_->attach(to.context());
+  } else {
+    boost_scheduler(*to.context()) = boost_scheduler_;
+  }
+}
+
+void worker::link_into_boost(fiber& f) noexcept {
+  if (f.guest || std::exchange(f.linked_in_boost, true)) return;
+  f.context()->worker_link(contexts_of(*boost_scheduler_));
+}
+
+void worker::resume(fiber& to) noexcept {
+  const bool calls_arrive = !std::exchange(to.inside_boost, false);
+  if (calls_arrive || after_ == after::nothing) {
+    to.context()->resume();
+  } else {
+    link_into_boost(*left_);  // awakened() takes it out again
+    to.context()->resume(left_->context());
+  }
 }
 
 void worker::switch_to(fiber& to, after what) noexcept {
-  fiber& self = *current_;
+  left_ = current_;
   after_ = what;
-  if constexpr (switches_exceptions) self.exceptions = *exceptions_;
+  if constexpr (switches_exceptions) left_->exceptions = *exceptions_;
   prepare(to);
-  to.context()->resume(self.context());
+  resume(to);
+  current_worker()->arrive();
 }
 
 void worker::switch_home(after what) noexcept {
-  fiber& self = *current_;
+  left_ = current_;
   after_ = what;
-  if constexpr (switches_exceptions) self.exceptions = *exceptions_;
+  if constexpr (switches_exceptions) left_->exceptions = *exceptions_;
   current_ = nullptr;
   if constexpr (switches_exceptions) *exceptions_ = {};
-  home_->resume(self.context());
+  home_->resume();
+  current_worker()->arrive();
 }
 
-void worker::finish_switch(fiber& left) noexcept {
-  const after what = after_;
-  after_ = after::nothing;
-  left.context()->detach();
+void worker::finish_switch() noexcept {
+  fiber& left = *left_;
+  const after what = std::exchange(after_, after::nothing);
+  if (left.guest) left.context()->detach();
   switch (what) {
     case after::publish:
       if (left.state_.exchange(fiber::parked, std::memory_order_acq_rel) == fiber::notified) push_next(left);
@@ -113,6 +152,9 @@ void worker::finish_switch(fiber& left) noexcept {
       break;
     case after::retire:
       idle_runners_.put(left);
+      break;
+    case after::move:
+      destination_->receive(left);
       break;
     case after::nothing:
       break;
@@ -164,7 +206,7 @@ void worker::park() noexcept {
 }
 
 void worker::yield() noexcept {
-  budget_ = operations_per_turn;
+  renew_budget();
   runnable* next = pick_local();
   if (next == nullptr && picks_left_ > 1) return;  // nobody else wants to run
   leave_for(next, after::requeue);

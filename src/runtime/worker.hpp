@@ -4,14 +4,17 @@
 // resumes when Boost's own primitives need service; and fibers. A fiber that stops running picks the next one and
 // switches to it directly; only when its queue has nothing, or now and then, does it switch home.
 //
-// What a fiber leaves to be done once it is off its stack (`after_`) is done by awakened(), which Boost calls on the
-// other side of resume(context*): not before that may another thread resume the fiber.
+// What a fiber leaves to be done once it is off its stack (`left_`, `after_`) is done by whoever runs next on the thread,
+// first of all, in arrive(): not before that may another thread resume the fiber. A context that goes on inside Boost's
+// code cannot call it; for such a one Boost calls awakened() on the other side of resume(context*), with the same effect.
 #pragma once
 
 #include "fiber.hpp"
 #include "run_queue.hpp"
 #include "runner_depot.hpp"
 #include "timer_queue.hpp"
+
+#include <spool/runtime/detail/spin_lock.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -33,6 +36,11 @@ class alignas(cache_line_bytes) worker : public list_hook {
   void yield() noexcept;
   void retire(fiber* next) noexcept;     // a runner without a task: wait for one, and let `next` (or home) go on
 
+  /// Whoever has just been resumed on this thread: finishes what the fiber left behind that ran before.
+  void arrive() noexcept {
+    if (after_ != after::nothing) finish_switch();
+  }
+
   /// The next item of this worker's own queues; null when it is time to go home.
   runnable* pick_local() noexcept;
 
@@ -41,8 +49,16 @@ class alignas(cache_line_bytes) worker : public list_hook {
   /// A pinned fiber becomes ready; from any thread.
   void push_pinned(fiber& f) noexcept;
 
+  // Fibers that talk, see worker_contention.cpp.
+  /// The running fiber found a lock taken. If that happens all the time it moves to the worker that `mark` names.
+  void meet_contention(contention_mark& mark) noexcept;
+  /// Any thread: fibers that moved here while this worker computes go to whoever has the time.
+  void give_back_moved() noexcept;
+
   void spend_budget() noexcept {
-    if (--budget_ == 0) yield();
+    const unsigned left = budget_.load(std::memory_order_relaxed) - 1;
+    budget_.store(left, std::memory_order_relaxed);
+    if (left == 0) [[unlikely]] end_turn();
   }
   void count_spawned() noexcept { spawned_.store(spawned_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
   void count_finished() noexcept {
@@ -91,10 +107,15 @@ class alignas(cache_line_bytes) worker : public list_hook {
   bool asleep_in_set = false;                  // guarded by idle_set's lock
   void wake_thread() noexcept;
   std::uint64_t random() noexcept;
+  /// Operations of its fibers so far, and their switches. From any thread: a moment's truth, off by a turn at worst.
+  std::uint64_t steps() const noexcept {
+    return switches_.load(std::memory_order_relaxed) + ended_turns_.load(std::memory_order_relaxed) + operations_per_turn -
+           budget_.load(std::memory_order_relaxed);
+  }
 
  private:
   friend class boost_algorithm;
-  enum class after : std::uint8_t { nothing, publish, requeue, retire };
+  enum class after : std::uint8_t { nothing, publish, requeue, retire, move };
   static constexpr unsigned picks_between_polls = 61;
   static constexpr unsigned operations_per_turn = 512;
   static constexpr std::size_t most_nodes = 4096;
@@ -107,6 +128,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   void serve_boost(bool idle) noexcept;
   void end_runners(runnable_chain spare) noexcept;
   void drain_pinned_inbox() noexcept;
+  void drain_moved() noexcept;
   runnable* search() noexcept;
   runnable* steal_from_others() noexcept;
   void sleep() noexcept;
@@ -118,17 +140,29 @@ class alignas(cache_line_bytes) worker : public list_hook {
   void switch_to(fiber& to, after what) noexcept;
   void switch_home(after what) noexcept;
   void prepare(fiber& to) noexcept;                 // bookkeeping before `to` is resumed here
-  void finish_switch(fiber& left) noexcept;         // does after_ for the fiber that was left
+  void link_into_boost(fiber& f) noexcept;          // for what follows in Boost's own code
+  void resume(fiber& to) noexcept;                  // prepared before; returns when who called it is resumed
+  void finish_switch() noexcept;                    // does after_ for left_
   fiber* runner_for(task& t) noexcept;              // null: no stack; the task was put aside
   void leave_for(runnable* next, after what) noexcept;
+  void end_turn() noexcept;                         // of a fiber whose budget is spent
+  void renew_budget() noexcept {
+    const unsigned spent = operations_per_turn - budget_.load(std::memory_order_relaxed);
+    ended_turns_.store(ended_turns_.load(std::memory_order_relaxed) + spent, std::memory_order_relaxed);
+    budget_.store(operations_per_turn, std::memory_order_relaxed);
+  }
+  void receive(fiber& moved) noexcept;              // from the worker that it left
 
   // The owner thread's alone.
   fiber* current_ = nullptr;
+  fiber* left_ = nullptr;
   after after_ = after::nothing;
   unsigned picks_left_ = picks_between_polls;
-  unsigned budget_ = operations_per_turn;
+  std::atomic<unsigned> budget_{operations_per_turn};
+  std::atomic<std::uint64_t> ended_turns_{0};  // operations in turns that have ended
   boost::fibers::context* home_ = nullptr;
   boost::fibers::context* dispatcher_ = nullptr;
+  boost::fibers::scheduler* boost_scheduler_ = nullptr;
   bool boost_in_use_ = false;      // somebody waited in a Boost primitive: its dispatcher needs turns
   bool dispatcher_may_idle_ = false;
   exception_state* exceptions_ = nullptr;
@@ -142,7 +176,14 @@ class alignas(cache_line_bytes) worker : public list_hook {
   bool serving_reactor_ = false;
   std::chrono::nanoseconds nap_{};
   std::uint64_t random_state_;
+  unsigned contentions_ = 0;       // in the present burst
+  bool contended_ = false;         // the last burst was a short one
+  bool bounced_ = false;           // a fiber has moved away since this worker last robbed another
+  time_point burst_began_{};
+  fiber* mover_ = nullptr;         // goes to destination_ once its operation is complete
+  worker* destination_ = nullptr;
   std::atomic<runnable*> pinned_inbox_{nullptr};
+  std::atomic<runnable*> moved_{nullptr};  // fibers that came from other workers, last first
   std::thread thread_;
 };
 

@@ -16,6 +16,8 @@ using namespace std::chrono_literals;
 constexpr auto look_again_after = 3us;       // between the two looks at a queue
 constexpr auto tiny_task = 500ns;            // below this a task costs less where it is than on another core
 constexpr auto tolerable_backlog = 100us;    // of tiny tasks
+constexpr auto talking_step = 150ns;         // who makes a step this often talks more than it computes
+constexpr auto tolerable_talk = 1ms;         // backlog of fibers that talk
 constexpr auto rest_before_trim = 10ms;       // a worker that rests this long ends runners that it has to spare
 constexpr auto first_nap = 20us;
 constexpr auto longest_nap = 250us;
@@ -38,7 +40,10 @@ runnable* worker::find_runnable() noexcept {
 void worker::poll() noexcept {
   picks_left_ = picks_between_polls;
   const bool attention = attention_.load(std::memory_order_relaxed) && attention_.exchange(false, std::memory_order_acq_rel);
-  if (attention) drain_pinned_inbox();
+  if (attention) {
+    drain_pinned_inbox();
+    drain_moved();
+  }
   if (attention || boost_in_use_) serve_boost(false);
   if (!timers.empty()) timers.fire_due(clock::now());
   if (owner.attached_reactor() != nullptr) poll_reactor();
@@ -93,7 +98,9 @@ void worker::serve_boost(bool idle) noexcept {
 void worker::end_runners(runnable_chain spare) noexcept {
   while (auto* f = static_cast<fiber*>(spare.pop_front())) {
     prepare(*f);
-    f->context()->resume();  // without a job it ends
+    link_into_boost(*f);
+    resume(*f);  // without a job it ends
+    arrive();
   }
   serve_boost(false);  // releases what ended
 }
@@ -105,7 +112,7 @@ runnable* worker::search() noexcept {
   runnable* r = steal_from_others();
   const bool last = idle.end_search();
   if (r != nullptr) {
-    nap_ = {};
+    if (!std::exchange(bounced_, false)) nap_ = {};  // what came back was not worth a search
     if (last && work_in_sight()) idle.wake_one();
   }
   return r;
@@ -118,7 +125,7 @@ runnable* worker::steal_from_others() noexcept {
   constexpr std::size_t most_victims = 64;
   struct look {
     worker* victim;
-    std::uint64_t pushed, popped;
+    std::uint64_t pushed, popped, steps;
   };
   look looks[most_victims];
   std::size_t seen = 0;
@@ -126,7 +133,7 @@ runnable* worker::steal_from_others() noexcept {
   for (std::size_t i = 0; i < workers.size() && seen < most_victims; ++i) {
     worker& victim = *workers[(start + i) % workers.size()];
     if (&victim == this || victim.queue.empty()) continue;
-    looks[seen++] = {&victim, victim.queue.pushed(), victim.queue.popped()};
+    looks[seen++] = {&victim, victim.queue.pushed(), victim.queue.popped(), victim.steps()};
   }
   if (seen == 0) return nullptr;
   const time_point begin = clock::now();
@@ -144,6 +151,10 @@ runnable* worker::steal_from_others() noexcept {
       const auto each = (now - begin) / static_cast<std::int64_t>(progress);
       if (each < tiny_task && each * static_cast<std::int64_t>(q.size()) < tolerable_backlog) continue;
     }
+    // Fibers that talk: an operation or a switch every few tens of nanoseconds. A turn may outlast the look.
+    const auto steps = static_cast<std::int64_t>(looks[i].victim->steps() - looks[i].steps);
+    const auto turn = (now - begin) / static_cast<std::int64_t>(progress + 1);
+    if (steps * talking_step > now - begin && turn * static_cast<std::int64_t>(q.size()) < tolerable_talk) continue;
     loot stolen;
     q.steal(stolen);
     if (stolen.count == 0) continue;

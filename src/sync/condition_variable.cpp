@@ -1,5 +1,5 @@
-// Lock order: the user's mutex, then mu_. A waiter registers before it gives up the mutex, so a notifier that changed the
-// condition under the mutex cannot miss it.
+// Lock order: the user's mutex, then mu_. A waiter registers before it gives up the mutex, so a notifier that changed
+// the condition under the mutex cannot miss it.
 #include <spool/sync/condition_variable.hpp>
 #include <spool/sync/detail/claim.hpp>
 

@@ -1,5 +1,6 @@
 // While mu_ is free: a waiting request implies that the first one asks for more than count_. All state is behind mu_:
-// its one atomic exchange is what a lock-free count would cost, and a semaphore may be destroyed by whom release served.
+// its one atomic exchange is what a lock-free count would cost, and a semaphore may be destroyed by whom release
+// served.
 #include <spool/sync/detail/claim.hpp>
 #include <spool/sync/semaphore.hpp>
 

@@ -5,6 +5,7 @@
 #include <concepts>
 #include <memory>
 #include <numeric>
+#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -31,6 +32,9 @@ concept CanSend = requires(const H& h) {
 
 static_assert(CanSend<sender<int>> && !CanReceive<sender<int>>);
 static_assert(CanReceive<receiver<int>> && !CanSend<receiver<int>>);
+static_assert(std::ranges::input_range<receiver<int>> && !std::ranges::forward_range<receiver<int>>);
+static_assert(std::ranges::input_range<channel<int>> && !std::ranges::forward_range<channel<int>>);
+static_assert(!std::ranges::sized_range<receiver<int>> && !std::ranges::sized_range<const channel<int>>);
 static_assert(std::convertible_to<channel<int>, sender<int>> && std::convertible_to<channel<int>, receiver<int>>);
 static_assert(!std::convertible_to<sender<int>, channel<int>> && !std::convertible_to<sender<int>, receiver<int>>);
 

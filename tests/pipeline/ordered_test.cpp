@@ -100,6 +100,25 @@ TEST_P(OrderedStage, HoldsNoMoreBeforeASlowReceiver) {
   });
 }
 
+TEST_P(OrderedStage, GoesOnBehindASlowItemWhenTheReceiverMakesRoom) {
+  run([] {
+    std::atomic<int> begun = 0;
+    pipeline p;
+    auto in = p.source<int>({.capacity = 0}, counting(0, 8));
+    // 0 and 1 fill the output. While 2 is held up, 3 waits behind it, and there is no room until 0 and 1 are received.
+    auto out = p.stage(in, {.workers = 2, .capacity = 2, .ordered = true}, [&](int v) {
+      ++begun;
+      if (v == 2) wait_until([&] { return begun == 6; });
+      return v;
+    });
+    wait_until([&] { return begun == 4; });
+    for (int i = 0; i < 200; ++i) this_fiber::yield();
+    EXPECT_EQ(begun, 4);
+    EXPECT_EQ(all_of(out), numbers(8));
+    EXPECT_FALSE(p.wait());
+  });
+}
+
 TEST_P(OrderedStage, DroppedAndSkippedItemsLeaveNoGap) {
   run([] {
     pipeline p;

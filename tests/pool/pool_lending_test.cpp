@@ -139,7 +139,8 @@ TEST_P(PoolLending, AJobThatReturnsGoesBeforeQueuedJobs) {
       auto quick = pool.submit([] {});
       for (int i = 0; i < queued; ++i) {
         EXPECT_EQ(pool.post([&] {
-          // Time for the first job to ask for its slot; nothing shows that it has, and it needs only one of the hundred.
+          // Time for the first job to ask for its slot; nothing shows that it has, and it needs only one of the
+          // hundred.
           if (!returned) spool::this_fiber::sleep_for(std::chrono::milliseconds(5));
           ++ran;
         }),

@@ -73,6 +73,22 @@ shutdown_outcome outcome(const shutdown_summary& summary, shutdown_phase phase, 
 class ShutdownSequence : public spool_test::WithWorkers {};
 SPOOL_INSTANTIATE_WORKERS(ShutdownSequence);
 
+TEST_P(ShutdownSequence, NoStepOutlivesTheSequence) {
+  run([] {
+    for (int round = 0; round < 200; ++round) {
+      const auto held = std::make_shared<int>(round);
+      {
+        shutdown_sequence shutdown({.signals = {}});
+        shutdown.on_stop("ran", [held] {});
+        shutdown.on_cancel("did not run", [held] {});
+        shutdown.request();
+        EXPECT_TRUE(shutdown.wait().ok());
+      }
+      ASSERT_EQ(held.use_count(), 1) << round;
+    }
+  });
+}
+
 TEST_P(ShutdownSequence, StopsThenDrainsInTheOrderOfRegistration) {
   run([] {
     journal ran;

@@ -4,6 +4,7 @@
 #include <support/runtimes.hpp>
 
 #include "manual_clock.hpp"
+#include "runtime/threads.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -170,7 +171,8 @@ TEST(RateLimiterModel, AgreesOnRandomSequences) {
   std::cout << "SPOOL_TEST_SEED=" << seed << '\n';
   runtime rt({.threads = 1});
   rt.run([&] {
-    for (std::uint64_t i = 0; i < 5000; ++i) {
+    constexpr std::uint64_t sequences = spool_test::sanitized ? 300 : 5'000;
+    for (std::uint64_t i = 0; i < sequences; ++i) {
       const auto wrong = Sequence(seed + i).play();
       ASSERT_FALSE(wrong) << *wrong << "; the first sequence with SPOOL_TEST_SEED=" << seed + i;
     }

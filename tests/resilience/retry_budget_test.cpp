@@ -77,6 +77,16 @@ TEST(RetryBudget, SavesNoMoreThanItsBound) {
   EXPECT_EQ(withdrawn(budget), 3);
 }
 
+TEST(RetryBudget, WhatIsGivenBackIsSavedUpToTheBound) {
+  retry_budget budget({.ratio = 0, .min_per_second = 2, .max_saved = 2, .now = manual_clock()});
+  EXPECT_TRUE(budget.try_withdraw());
+  budget.give_back();
+  EXPECT_DOUBLE_EQ(budget.available(), 2);
+  budget.give_back();
+  EXPECT_DOUBLE_EQ(budget.available(), 2);
+  EXPECT_EQ(withdrawn(budget), 2);
+}
+
 TEST(RetryBudget, HugeNumbersDoNotOverflow) {
   manual_clock clock;
   retry_budget budget({.ratio = 1e300, .min_per_second = 1e300, .max_saved = 1e300, .now = clock});

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -344,6 +345,42 @@ TEST(RetryBudgetUse, SuccessesPayAndErrorsThatAreNotRetriedCostNothing) {
   }
   EXPECT_DOUBLE_EQ(budget.available(), 4);
 }
+
+TEST(RetryBudgetUse, ACallThatIsNotMadePaysNothingIn) {
+  retry_budget budget({.ratio = 0.5, .min_per_second = 0, .now = spool_test::manual_clock()});
+  const cancel_scope scope = with_cancel(context::background());
+  scope.cancel();
+  EXPECT_EQ(retry(scope.ctx(), {.budget = &budget}, [] { return error(); }), errc::canceled);
+  EXPECT_DOUBLE_EQ(budget.available(), 0);
+}
+
+TEST(RetryBudgetUse, ARetryThatDoesNotTakePlaceIsGivenBack) {
+  retry_budget budget({.ratio = 0, .min_per_second = 2, .now = spool_test::manual_clock()});
+  const cancel_scope scope = with_cancel(context::background());
+  retry_options options{.initial = 1h, .max = 1h, .budget = &budget};
+  options.on_retry = [&](int, const error&, nanoseconds) {
+    EXPECT_DOUBLE_EQ(budget.available(), 1);
+    scope.cancel();
+  };
+  EXPECT_EQ(retry(scope.ctx(), options, [] { return named("down"); }), errc::canceled);
+  EXPECT_DOUBLE_EQ(budget.available(), 2);
+  options.on_retry = [](int, const error&, nanoseconds) { throw std::runtime_error("no log"); };
+  EXPECT_THROW((void)retry(context::background(), options, [] { return named("down"); }), std::runtime_error);
+  EXPECT_DOUBLE_EQ(budget.available(), 2);
+}
+
+// Like std::expected, which C++20 does not have.
+struct expected_like {
+  bool has_value() const;
+  std::errc error() const;
+};
+using detail::CallResult;
+static_assert(CallResult<int> && CallResult<int&> && CallResult<void> && CallResult<std::optional<int>>);
+static_assert(CallResult<error> && CallResult<std::error_code> && CallResult<result<int>> && CallResult<result<void>>);
+static_assert(!CallResult<errc> && !CallResult<channel_status> && !CallResult<std::exception_ptr>);
+static_assert(!CallResult<boost::system::error_code> && !CallResult<boost::system::result<int>>);
+static_assert(!CallResult<expected_like> && !CallResult<const expected_like&>);
+static_assert(!CallResult<const error&> && !CallResult<result<int>&>);
 
 TEST(RetryMisuse, BadOptionsThrow) {
   const context ctx;

@@ -393,14 +393,43 @@ TEST_F(Exhaustion, WithoutAHelperThreadTheCallIsRefusedAndNotRun) {
           bool ran = false;
           try {
             blocking([&] { ran = true; });
-          } catch (const std::system_error&) {
+          } catch (const std::system_error& e) {
+            std::fprintf(stderr, "%s\n", e.what());
             return !ran;
           }
           return false;
         });
         std::_Exit(refused ? 0 : 1);
       },
-      testing::ExitedWithCode(0), "");
+      testing::ExitedWithCode(0), "no helper thread can be started. Raise the limit on threads");
+}
+
+TEST_F(Exhaustion, WithOneHelperThreadFurtherCallsWaitForItAndTheLogSaysWhy) {
+  EXPECT_EXIT(
+      {
+        runtime rt({.threads = 1});
+        std::atomic<int> ran{0};
+        rt.run([&] {
+          wait_group all;
+          std::binary_semaphore release{0};
+          all.go([&] {
+            blocking([&] {
+              release.acquire();
+              ++ran;
+            });
+          });
+          spool_test::wait_until([] { return blocking_stats().busy == 1; });
+          go([] {});
+          this_fiber::yield();
+          allow_no_more_than(1 << 20);
+          all.go([&] { blocking([&] { ++ran; }); });
+          spool_test::wait_until([] { return blocking_stats().queued == 1; });
+          release.release();
+          all.wait();
+        });
+        std::_Exit(ran == 2 ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "no further thread can be started for a blocking call.*Raise the limit on threads");
 }
 
 TEST_F(Exhaustion, WithoutStacksTasksStayQueuedUntilOneIsFree) {

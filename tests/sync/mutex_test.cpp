@@ -225,8 +225,8 @@ TEST_P(Mutex, ScopedLockOfTwoDoesNotDeadlock) {
   EXPECT_EQ(total, 1200);
 }
 
-// The hog waits only while it holds the mutex and takes it again as soon as it has let it go: on one worker the waiter it
-// wakes always comes too late. Without the hand-over to a starved waiter the hog would go on until it gives up.
+// The hog waits only while it holds the mutex and takes it again as soon as it has let it go: on one worker the waiter
+// it wakes always comes too late. Without the hand-over to a starved waiter the hog would go on until it gives up.
 TEST_P(Mutex, StarvedWaiterGetsItFromAFiberThatAlwaysComesBack) {
   run([] {
     spool::mutex m;

@@ -23,8 +23,8 @@ constexpr std::uint64_t cancel_after = 256;
 // Nearer turns are not slept for: waking up a processor takes longer, and would be counted as the exchange's latency.
 constexpr auto shortest_sleep = 100us;
 
-// What falls due within this time after a write is written together. A write per order would cost the kernel more than all
-// stages cost the exchange.
+// What falls due within this time after a write is written together. A write per order would cost the kernel more than
+// all stages cost the exchange.
 constexpr auto write_every = 20us;
 
 // Sleeps through the most of it only.

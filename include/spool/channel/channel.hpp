@@ -6,6 +6,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <ranges>
 #include <utility>
 
 namespace spool {
@@ -49,3 +50,7 @@ class channel : public detail::send_operations<channel<T>, T>,
 };
 
 }  // namespace spool
+
+/// size() is what waits in the buffer now, not how many values a loop over the channel will receive.
+template <class T>
+inline constexpr bool std::ranges::disable_sized_range<spool::channel<T>> = true;

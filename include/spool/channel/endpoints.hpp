@@ -4,6 +4,7 @@
 #include <spool/channel/channel.hpp>
 
 #include <cstddef>
+#include <ranges>
 #include <utility>
 
 namespace spool {
@@ -108,3 +109,6 @@ std::pair<sender<T>, receiver<T>> make_channel(std::size_t capacity) {
 }
 
 }  // namespace spool
+
+template <class T>
+inline constexpr bool std::ranges::disable_sized_range<spool::receiver<T>> = true;  // as channel

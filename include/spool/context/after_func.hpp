@@ -17,8 +17,8 @@ class after_func_entry;
 after_func_stop register_after_func(const context& ctx, scheduler& s, task* f);
 }  // namespace detail
 
-/// What after_func returns: called, it prevents f from being run. Copies stand for the same f; dropping it does nothing.
-/// Go: the stop function of context.AfterFunc.
+/// What after_func returns: called, it prevents f from being run. Copies stand for the same f; dropping it does
+/// nothing. Go: the stop function of context.AfterFunc.
 class after_func_stop {
  public:
   /// True: f will not run because of this call. False: it was started or prevented before. Never waits, not even for f.
@@ -34,8 +34,8 @@ class after_func_stop {
 
 /// Runs f on a fiber of its own once ctx is done; at once if it is already. The fiber belongs to the runtime of the
 /// caller; f is dropped unrun when that runtime has ended by then, or when the last handle to ctx and the last copy of
-/// the returned stop function are gone. On a plain thread: std::logic_error. An exception that leaves f ends the process,
-/// as with go. Never waits. Go: context.AfterFunc.
+/// the returned stop function are gone. On a plain thread: std::logic_error. An exception that leaves f ends the
+/// process, as with go. Never waits. Go: context.AfterFunc.
 template <class F>
 after_func_stop after_func(const context& ctx, F&& f, detail::start_site where = detail::start_site::current()) {
   detail::scheduler& s = detail::require_scheduler("spool::after_func");

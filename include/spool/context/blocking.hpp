@@ -12,8 +12,8 @@
 namespace spool {
 namespace detail {
 
-/// A blocking frame whose wait for a thread can be given up. The helper claims the waiter before it calls f and wakes it
-/// after: from the claim on the context comes too late, and a helper that comes second leaves f alone.
+/// A blocking frame whose wait for a thread can be given up. The helper claims the waiter before it calls f and wakes
+/// it after: from the claim on the context comes too late, and a helper that comes second leaves f alone.
 template <class F>
 struct blocking_frame_with_context : blocking_frame<F> {
   explicit blocking_frame_with_context(F& function) : blocking_frame<F>(function) {

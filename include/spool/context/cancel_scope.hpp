@@ -10,7 +10,8 @@
 
 namespace spool {
 
-/// Cancels one context; a copy cancels the same. Stays usable after the scope it came from. Go: context.CancelCauseFunc.
+/// Cancels one context; a copy cancels the same. Stays usable after the scope it came from. Go:
+/// context.CancelCauseFunc.
 class canceller {
  public:
   /// From any thread, any number of times; the first cancellation wins. `cause` is what cause() then reports; err() is

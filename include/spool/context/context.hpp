@@ -69,15 +69,17 @@ class context {
   detail::value_node_ptr values_;  // null: no values
 };
 
-/// parent with one more value; cancellation and deadline are parent's own. T must be move-constructible. Go: context.WithValue.
+/// parent with one more value; cancellation and deadline are parent's own. T must be move-constructible. Go:
+/// context.WithValue.
 template <class T>
 context with_value(const context& parent, const context_key<T>& key, std::type_identity_t<T> value);
 
-/// The values of parent without its cancellation and deadline, for work that must outlast it. Go: context.WithoutCancel.
+/// The values of parent without its cancellation and deadline, for work that must outlast it. Go:
+/// context.WithoutCancel.
 context without_cancel(const context& parent) noexcept;
 
-/// Done when the token is asked to stop, with errc::canceled, or when parent is. The token is watched as long as a handle
-/// to the new context, or to one derived from it, lives.
+/// Done when the token is asked to stop, with errc::canceled, or when parent is. The token is watched as long as a
+/// handle to the new context, or to one derived from it, lives.
 context from_stop_token(const context& parent, std::stop_token token);
 
 namespace detail {

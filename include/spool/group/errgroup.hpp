@@ -32,15 +32,16 @@ class errgroup {
   errgroup(const errgroup&) = delete;
   errgroup& operator=(const errgroup&) = delete;
 
-  /// Derived from parent; done at the first error, which is its cause, and when wait returns. As long as the group lives.
+  /// Derived from parent; done at the first error, which is its cause, and when wait returns. As long as the group
+  /// lives.
   const spool::context& context() const noexcept { return scope_.ctx(); }
 
   /// At most n of its fibers exist at a time from now on; go waits for its turn. 0 lets none start, a negative n
   /// is no limit. While fibers of the group are active: std::logic_error.
   void set_limit(std::ptrdiff_t n);
 
-  /// Runs f on a fiber of the caller's runtime; f returns void, error, std::error_code or a result. Waits while the limit
-  /// is reached, whatever the context says; first come, first served. On a plain thread: std::logic_error.
+  /// Runs f on a fiber of the caller's runtime; f returns void, error, std::error_code or a result. Waits while the
+  /// limit is reached, whatever the context says; first come, first served. On a plain thread: std::logic_error.
   template <class F>
   void go(F&& f, detail::start_site where = detail::start_site::current()) {
     detail::scheduler& s = detail::require_scheduler("errgroup::go");

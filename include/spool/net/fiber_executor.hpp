@@ -12,10 +12,10 @@
 
 namespace spool {
 
-/// An Asio executor whose functions each run as a fiber of a runtime, so they may wait: for handlers on the runtime's own
-/// io_context (`timer.async_wait(asio::bind_executor(fiber_executor(), f))`) and for `asio::post(fiber_executor(), f)`.
-/// Copies are equal and cheap; any thread may use them while the runtime lives. An exception that leaves a function ends the
-/// process, as with go.
+/// An Asio executor whose functions each run as a fiber of a runtime, so they may wait: for handlers on the runtime's
+/// own io_context (`timer.async_wait(asio::bind_executor(fiber_executor(), f))`) and for `asio::post(fiber_executor(),
+/// f)`. Copies are equal and cheap; any thread may use them while the runtime lives. An exception that leaves a
+/// function ends the process, as with go.
 class fiber_executor {
  public:
   /// Of the calling fiber's runtime. On a plain thread: std::logic_error.

@@ -14,10 +14,10 @@
 
 namespace spool {
 
-/// A SyncReadStream and SyncWriteStream of Asio: `asio::read`, `asio::write`, `asio::read_until`, Beast's `http::read` and
-/// `http::write` and `asio::ssl::stream<tcp_stream&>` work on it as on a socket. An operation that can proceed is one system
-/// call; only one that cannot goes through the reactor, as in Go's net package. On a plain thread it blocks the thread.
-/// At most one fiber reads and one writes at a time. TCP_NODELAY is set.
+/// A SyncReadStream and SyncWriteStream of Asio: `asio::read`, `asio::write`, `asio::read_until`, Beast's `http::read`
+/// and `http::write` and `asio::ssl::stream<tcp_stream&>` work on it as on a socket. An operation that can proceed is
+/// one system call; only one that cannot goes through the reactor, as in Go's net package. On a plain thread it blocks
+/// the thread. At most one fiber reads and one writes at a time. TCP_NODELAY is set.
 class tcp_stream {
  public:
   using executor_type = boost::asio::ip::tcp::socket::executor_type;
@@ -26,8 +26,8 @@ class tcp_stream {
   /// Takes over a connected socket, made with spool::io_context() or any context that somebody serves.
   explicit tcp_stream(boost::asio::ip::tcp::socket socket);
 
-  /// From now on reads and writes end with `operation_aborted` when ctx is done (`timed_out` when its deadline has passed);
-  /// one that could proceed is not tried either. Not while one is under way.
+  /// From now on reads and writes end with `operation_aborted` when ctx is done (`timed_out` when its deadline has
+  /// passed); one that could proceed is not tried either. Not while one is under way.
   void set_context(const context& ctx) { read_ctx_ = write_ctx_ = ctx; }
   /// The same for one direction: a service that stops reads no more but still writes its answers.
   void set_read_context(const context& ctx) { read_ctx_ = ctx; }

@@ -21,8 +21,9 @@ class use_fiber_t {
  public:
   constexpr use_fiber_t() noexcept = default;
 
-  /// The operation ends with `boost::asio::error::operation_aborted` when ctx is done, through Asio's cancellation slots: with
-  /// whatever support the operation has for them. It is not begun when ctx is done already. ctx.err() says why.
+  /// The operation ends with `boost::asio::error::operation_aborted` when ctx is done, through Asio's cancellation
+  /// slots: with whatever support the operation has for them. It is not begun when ctx is done already. ctx.err() says
+  /// why.
   [[nodiscard]] constexpr use_fiber_t operator()(const context& ctx) const noexcept {
     use_fiber_t token = *this;
     token.ctx_ = &ctx;
@@ -52,9 +53,10 @@ class use_fiber_t {
 ///   std::size_t n = socket.async_read_some(buffer, use_fiber(ctx));        // ends when ctx is done
 ///   std::size_t n = socket.async_read_some(buffer, use_fiber(ctx)[ec]);
 ///
-/// Works with any execution context: spool::io_context(), or a service's own with threads of its own. Costs no allocation
-/// for plain socket and timer operations. A cancellation is emitted on the I/O object's executor; where several threads
-/// serve that, composed operations need a strand, as everywhere in Asio. Go: what conn.Read does by itself.
+/// Works with any execution context: spool::io_context(), or a service's own with threads of its own. Costs no
+/// allocation for plain socket and timer operations. A cancellation is emitted on the I/O object's executor; where
+/// several threads serve that, composed operations need a strand, as everywhere in Asio. Go: what conn.Read does by
+/// itself.
 inline constexpr use_fiber_t use_fiber{};
 
 struct detail::use_fiber_access {
@@ -83,8 +85,8 @@ class boost::asio::async_result<spool::use_fiber_t, R(Args...)> {
   }
 
  private:
-  // Asio looks into thread-local storage. Out of line, so that no address of it is kept across the wait, after which the
-  // fiber may be on another thread.
+  // Asio looks into thread-local storage. Out of line, so that no address of it is kept across the wait, after which
+  // the fiber may be on another thread.
   template <class Initiation, class... InitArgs>
   [[gnu::noinline]] static void begin(operation& op, Initiation&& initiation, InitArgs&&... args) {
     try {

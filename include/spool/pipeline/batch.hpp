@@ -68,12 +68,13 @@ clock::duration to_wait(std::chrono::duration<Rep, Period> d) {
 
 }  // namespace detail
 
-/// The items of `in` in vectors of 1 to max_items, in order. A batch is complete with max_items, when max_wait has passed
-/// since its first item was received, or when `in` has closed; max_wait <= 0: as soon as no further item is there. While
-/// a complete batch waits for its receiver no item is received. The output closes when `in` has closed and was drained. When
-/// it has no receiver any more, `in`, which was handed over, is closed at the next batch: its senders see `closed`.
-/// One fiber on the current runtime. T's move must not throw: that ends the process, as an exception in a fiber started
-/// with go. max_items == 0, a nil channel: std::invalid_argument. On a plain thread: std::logic_error. Never waits.
+/// The items of `in` in vectors of 1 to max_items, in order. A batch is complete with max_items, when max_wait has
+/// passed since its first item was received, or when `in` has closed; max_wait <= 0: as soon as no further item is
+/// there. While a complete batch waits for its receiver no item is received. The output closes when `in` has closed and
+/// was drained. When it has no receiver any more, `in`, which was handed over, is closed at the next batch: its senders
+/// see `closed`. One fiber on the current runtime. T's move must not throw: that ends the process, as an exception in a
+/// fiber started with go. max_items == 0, a nil channel: std::invalid_argument. On a plain thread: std::logic_error.
+/// Never waits.
 template <detail::Input In, class Rep, class Period>
 [[nodiscard]] receiver<std::vector<detail::item_t<In>>> batch(
     In&& in, std::size_t max_items, std::chrono::duration<Rep, Period> max_wait,

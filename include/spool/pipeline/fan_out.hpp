@@ -14,10 +14,10 @@ namespace detail {
 [[noreturn]] void throw_no_outputs();
 }
 
-/// n receivers that share the items of `in`: each item goes to exactly one of them, to who has waited longest. They close when
-/// `in` has closed and was drained. Drop one, and the others share the rest; when all are dropped, `in`, which was
-/// handed over, is closed at its next item, so that its senders see `closed`. One fiber on the current runtime.
-/// T's move must not throw: that ends the process, as an exception in a fiber started with go.
+/// n receivers that share the items of `in`: each item goes to exactly one of them, to who has waited longest. They
+/// close when `in` has closed and was drained. Drop one, and the others share the rest; when all are dropped, `in`,
+/// which was handed over, is closed at its next item, so that its senders see `closed`. One fiber on the current
+/// runtime. T's move must not throw: that ends the process, as an exception in a fiber started with go.
 /// n == 0, a nil channel: std::invalid_argument. On a plain thread: std::logic_error. Never waits.
 template <detail::Input In>
 [[nodiscard]] std::vector<receiver<detail::item_t<In>>> fan_out(

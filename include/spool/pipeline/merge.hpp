@@ -20,11 +20,11 @@ void start_forwarding(scheduler& s, receiver<T> from, sender<T> to, start_site w
 
 }  // namespace detail
 
-/// One receiver for the items of several. Each input's items stay in order; the output closes when all inputs have closed and
-/// were drained, at once if there are none. One fiber per input on the current runtime, which passes items on one by one.
-/// The inputs are handed over: when the output has no receiver any more, each input is closed at its next item, so that
-/// its senders see `closed`. T's move must not throw: that ends the process, as an exception in a fiber started with go.
-/// On a plain thread: std::logic_error. A nil channel: std::invalid_argument. Never waits.
+/// One receiver for the items of several. Each input's items stay in order; the output closes when all inputs have
+/// closed and were drained, at once if there are none. One fiber per input on the current runtime, which passes items
+/// on one by one. The inputs are handed over: when the output has no receiver any more, each input is closed at its
+/// next item, so that its senders see `closed`. T's move must not throw: that ends the process, as an exception in a
+/// fiber started with go. On a plain thread: std::logic_error. A nil channel: std::invalid_argument. Never waits.
 template <class T>
 [[nodiscard]] receiver<T> merge(std::vector<receiver<T>> inputs,
                                 detail::start_site where = detail::start_site::current()) {

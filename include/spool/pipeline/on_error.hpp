@@ -24,15 +24,17 @@ struct dead_letter {
   spool::error error;
 };
 
-/// Decides about an item's error. Made from on_error::stop or on_error::skip, from the channel or sender that dead letters
-/// go to, or from a function `on_error(const error&)` that decides item by item (called by all workers at once).
+/// Decides about an item's error. Made from on_error::stop or on_error::skip, from the channel or sender that dead
+/// letters go to, or from a function `on_error(const error&)` that decides item by item (called by all workers at
+/// once).
 template <class T>
 class error_policy {
  public:
   error_policy(on_error action = on_error::stop) noexcept : action_(action) {}
 
-  /// Dead letters wait for room: if nobody receives them the stage, and all before it, come to a halt, until the pipeline is
-  /// cancelled. Once nobody can receive them (the channel is closed) they stop the pipeline as on_error::stop does.
+  /// Dead letters wait for room: if nobody receives them the stage, and all before it, come to a halt, until the
+  /// pipeline is cancelled. Once nobody can receive them (the channel is closed) they stop the pipeline as
+  /// on_error::stop does.
   error_policy(sender<dead_letter<T>> letters) noexcept : letters_(std::move(letters)) {}
   error_policy(channel<dead_letter<T>> letters) noexcept : letters_(std::move(letters)) {}
 

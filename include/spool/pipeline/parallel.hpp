@@ -17,7 +17,8 @@ namespace spool {
 
 namespace detail {
 
-/// None, or too many where no count of elements limits them: std::invalid_argument. On a plain thread: std::logic_error.
+/// None, or too many where no count of elements limits them: std::invalid_argument. On a plain thread:
+/// std::logic_error.
 void check_parallel(std::size_t workers, bool counted, const char* operation);
 
 /// Calls body(ctx, prepared, element), which returns an error or none, for every element.
@@ -51,14 +52,14 @@ using mapped_t = typename mapped<std::remove_cvref_t<R>>::type;
 
 }  // namespace detail
 
-/// Calls f(ctx, element) or f(element) on every element of the range, at most `workers` at a time, and waits for all calls.
-/// Elements are begun in their order. f returns void, error, std::error_code or a result; an exception is an error. The
-/// first error is returned; it cancels the context that f gets, and no further element is begun. Nor is one when ctx is
-/// done, which gives the context's error. Elements are given as the range's iterator gives them (references to a container's
-/// elements, which f may change); those of a range that can be read only once are moved out of it. Of a channel or receiver
-/// all values are elements until it is closed and drained; the first error and ctx end the wait for one, too.
-/// On a plain thread: std::logic_error. workers == 0, or more than 1,048,576 for a range that does not know its size or can be
-/// read only once: std::invalid_argument. Go: errgroup with SetLimit.
+/// Calls f(ctx, element) or f(element) on every element of the range, at most `workers` at a time, and waits for all
+/// calls. Elements are begun in their order. f returns void, error, std::error_code or a result; an exception is an
+/// error. The first error is returned; it cancels the context that f gets, and no further element is begun. Nor is one
+/// when ctx is done, which gives the context's error. Elements are given as the range's iterator gives them (references
+/// to a container's elements, which f may change); those of a range that can be read only once are moved out of it. Of
+/// a channel or receiver all values are elements until it is closed and drained; the first error and ctx end the wait
+/// for one, too. On a plain thread: std::logic_error. workers == 0, or more than 1,048,576 for a range that does not
+/// know its size or can be read only once: std::invalid_argument. Go: errgroup with SetLimit.
 ///
 ///   if (error e = parallel_for_each(ctx, files, 8, [](const context& ctx, const path& p) { return upload(ctx, p); })) ...
 template <std::ranges::input_range Range, class F>

@@ -21,14 +21,15 @@ namespace spool {
 ///   p.sink(rows, {.name = "write"}, [&](const context& ctx, row r) -> error { return store(ctx, r); });
 ///   if (error e = p.wait()) return e;
 ///
-/// Every function may go without the context, which is the pipeline's. A stage's function is called by all its workers at once.
-/// An error or exception of a source ends the pipeline, one of an item does what the stage's on_error says. The end of the
-/// pipeline by an error, or by the context it was made with: its context is done, its channels and inputs are closed,
-/// items that are left are dropped, and senders see `closed`.
+/// Every function may go without the context, which is the pipeline's. A stage's function is called by all its workers
+/// at once. An error or exception of a source ends the pipeline, one of an item does what the stage's on_error says.
+/// The end of the pipeline by an error, or by the context it was made with: its context is done, its channels and
+/// inputs are closed, items that are left are dropped, and senders see `closed`.
 ///
-/// What a stage receives from, receiver or channel, is handed over to the pipeline: it closes it when it ends early, and when
-/// the last of its stages that read from it has ended, which happens before the input's end when nobody receives the stage's
-/// results any more (a stage without receivers ends at its next result, and is no error). That takes effect from wait on.
+/// What a stage receives from, receiver or channel, is handed over to the pipeline: it closes it when it ends early,
+/// and when the last of its stages that read from it has ended, which happens before the input's end when nobody
+/// receives the stage's results any more (a stage without receivers ends at its next result, and is no error). That
+/// takes effect from wait on.
 ///
 /// Thread safe, but for the destructor. Go: goroutines, channels and an errgroup.
 class pipeline {
@@ -44,8 +45,8 @@ class pipeline {
   /// Derived from the parent; done at the first error, and when wait returns. As long as the pipeline lives.
   const spool::context& context() const noexcept { return core_.ctx(); }
 
-  /// Runs f(ctx, sender<T>) on one fiber; it returns void, error, std::error_code or a result. The stream ends when f does,
-  /// even if copies of the sender are left. errc::closed from an f whose receivers are gone is no error.
+  /// Runs f(ctx, sender<T>) on one fiber; it returns void, error, std::error_code or a result. The stream ends when f
+  /// does, even if copies of the sender are left. errc::closed from an f whose receivers are gone is no error.
   /// After wait: std::logic_error; a capacity beyond 2^32 - 1: std::invalid_argument. Never waits.
   template <class T, class F>
   [[nodiscard]] receiver<T> source(source_options options, F&& f,
@@ -63,10 +64,10 @@ class pipeline {
     return std::move(results);
   }
 
-  /// Runs f(ctx, item) on every item of `in`, on options.workers fibers. f returns U; std::optional<U>, none to drop the item;
-  /// or a result of either. Results leave in any order, or with options.ordered in the items' order. Move-only items
-  /// are moved into f. With dead letters f is given a const reference if it takes one, else a reference or a copy; a
-  /// move-only item that f insists on owning cannot be kept: std::invalid_argument.
+  /// Runs f(ctx, item) on every item of `in`, on options.workers fibers. f returns U; std::optional<U>, none to drop
+  /// the item; or a result of either. Results leave in any order, or with options.ordered in the items' order.
+  /// Move-only items are moved into f. With dead letters f is given a const reference if it takes one, else a reference
+  /// or a copy; a move-only item that f insists on owning cannot be kept: std::invalid_argument.
   /// After wait: std::logic_error; bad options, a nil channel: std::invalid_argument. Never waits.
   template <detail::Input In, class F>
   [[nodiscard]] auto stage(In&& in, stage_options<detail::item_t<In>> options, F&& f,

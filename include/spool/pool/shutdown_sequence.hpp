@@ -74,7 +74,8 @@ step_function make_step(F&& f) {
 /// A second signal forces: it ends the drain phase at once, or the wait for what was cancelled. One more, or one after
 /// wait has returned, has the effect that it would have had without the sequence: by default it ends the process.
 /// Steps run on fibers of the runtime, so wait may be called on a plain thread. A step gets a context that is done when
-/// nobody waits for it any more. Its error or exception is reported and stops nothing. If one ignores its context the
+/// nobody waits for it any more. Its error or exception is reported and stops nothing, nor does a lack of memory to
+/// start it (std::errc::not_enough_memory). If one ignores its context the
 /// summary says so (ended() is false); then std::_Exit, or the destructor waits for it.
 /// Go: signal.Notify, http.Server.Shutdown and an errgroup, by hand.
 class shutdown_sequence {
@@ -84,8 +85,8 @@ class shutdown_sequence {
   explicit shutdown_sequence(shutdown_options options = {});
   explicit shutdown_sequence(const context& parent, shutdown_options options = {});
   explicit shutdown_sequence(runtime& rt, shutdown_options options = {});
-  /// Cancels both contexts, waits for steps that have not ended yet, however long, and gives the signals back. Without
-  /// a wait no step has run. Declare what the steps refer to before the sequence.
+  /// Cancels both contexts, waits for steps that have not ended yet, however long, destroys them, and gives the signals
+  /// back. Without a wait no step has run. Declare what the steps refer to before the sequence.
   ~shutdown_sequence();
   shutdown_sequence(const shutdown_sequence&) = delete;
   shutdown_sequence& operator=(const shutdown_sequence&) = delete;

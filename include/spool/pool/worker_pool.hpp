@@ -57,9 +57,10 @@ struct shutdown_report {
 ///   (void)pool.post([] { refresh_cache(); });                         // nobody waits for it
 ///   use(d.get());
 ///
-/// Waiting for room is first come, first served; nobody who comes later passes those who wait. A job that waits for room
-/// in its own pool, or on the future of a job of its own pool, lends its slot meanwhile, so a pool never deadlocks on itself.
-/// A refused job is not moved from, unless its move may throw. What a job captured is destroyed before its future is ready.
+/// Waiting for room is first come, first served; nobody who comes later passes those who wait. A job that waits for
+/// room in its own pool, or on the future of a job of its own pool, lends its slot meanwhile, so a pool never deadlocks
+/// on itself. A refused job is not moved from, unless its move may throw. What a job captured is destroyed before its
+/// future is ready.
 class worker_pool {
  public:
   /// On the calling fiber's runtime. On a plain thread: std::logic_error. Bad options: std::invalid_argument.
@@ -145,8 +146,8 @@ class worker_pool {
  private:
   /// ok: the pool owns the job, which may be gone. Otherwise it was refused, and counted as such.
   channel_status enqueue(detail::pool_job& job, const context* ctx, bool may_wait);
-  /// Anything but ok: a job would be refused now, and was counted as such. Asked where a context may win over an operation
-  /// that could proceed, and where a job that was moved cannot be given back.
+  /// Anything but ok: a job would be refused now, and was counted as such. Asked where a context may win over an
+  /// operation that could proceed, and where a job that was moved cannot be given back.
   channel_status admission(const context* ctx, bool may_wait);
   template <bool HasContext, class F>
   static constexpr bool asks_first = HasContext || !detail::can_be_handed_back<F>;

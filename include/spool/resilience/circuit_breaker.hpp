@@ -137,7 +137,10 @@ class [[nodiscard]] circuit_breaker::attempt {
 template <class F>
 auto circuit_breaker::call_within(const context& ctx, F& f) -> detail::captured_t<detail::call_result_t<F>> {
   using R = detail::call_result_t<F>;
-  static_assert(detail::CallResult<R>, "a function to call returns a value, void, error, std::error_code or a result");
+  static_assert(detail::CallResult<R>,
+                "a function to call returns a value, void, error, std::error_code or spool::result; make one of "
+                "these of any other type that holds an error (errc, boost::system::error_code or result, "
+                "std::expected)");
   attempt a(*this);
   if (!a) return detail::as_failure<detail::captured_t<R>>(errc::circuit_open);
   auto outcome = detail::capture_call(ctx, f);

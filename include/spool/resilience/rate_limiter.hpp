@@ -49,7 +49,9 @@ class rate_limiter {
   auto try_call(F&& f) -> detail::captured_t<detail::call_result_t<F>> {
     using R = detail::call_result_t<F>;
     static_assert(detail::CallResult<R>,
-                  "a function to call returns a value, void, error, std::error_code or a result");
+                  "a function to call returns a value, void, error, std::error_code or spool::result; make one of "
+                  "these of any other type that holds an error (errc, boost::system::error_code or result, "
+                  "std::expected)");
     if (!try_acquire()) return detail::as_failure<detail::captured_t<R>>(errc::rate_limited);
     return detail::capture_call(context::background(), f);
   }

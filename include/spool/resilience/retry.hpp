@@ -39,13 +39,16 @@ namespace detail {
 class retry_loop {
  public:
   retry_loop(const context& ctx, const retry_options& options);
-  /// The context is done: no attempt may begin, and failure() is its error.
-  bool refused();
+  /// Before the first attempt. False: the context is done, no attempt may begin, and failure() is its error.
+  bool begin();
   /// An attempt failed. Waits and says whether to try again; if not, failure() is what ended it.
   bool again(error failed);
   const error& failure() const noexcept { return failure_; }
 
  private:
+  bool refused();
+  bool wait();
+
   const context& ctx_;
   const retry_options& options_;
   double delay_;  // of the next wait, before jitter, in nanoseconds
@@ -73,9 +76,11 @@ requires detail::CallableUnderPolicy<std::remove_reference_t<F>>
 auto retry(const context& ctx, const retry_options& options, F&& f) -> detail::call_result_t<F> {
   using R = detail::call_result_t<F>;
   static_assert(detail::CallResult<R>,
-                "a function to retry returns error, std::error_code or a result (or a value or void, and throws)");
+                "a function to retry returns error, std::error_code or spool::result (or a value or void, and throws); "
+                "make one of these of any other type that holds an error (errc, boost::system::error_code or result, "
+                "std::expected)");
   detail::retry_loop loop(ctx, options);
-  if (loop.refused()) return detail::as_failure<R>(loop.failure());
+  if (!loop.begin()) return detail::as_failure<R>(loop.failure());
   for (;;) {
     error failed;
     try {

@@ -17,9 +17,10 @@ struct retry_budget_options {
   std::function<std::chrono::steady_clock::time_point()> now = {};
 };
 
-/// A bucket of tokens that many callers share: one per dependency, say. Each retry() puts `ratio` tokens in, time puts
-/// min_per_second in, and a retry takes one out or does not take place. It begins with min_per_second tokens, at most
-/// max_saved. Thread safe; a deposit is wait-free, a withdrawal lock-free. Must outlive the calls that use it.
+/// A bucket of tokens that many callers share: one per dependency, say. Each retry() that calls its function puts
+/// `ratio` tokens in, time puts min_per_second in, and a retry takes one out or does not take place. It begins with
+/// min_per_second tokens, at most max_saved. Thread safe; a deposit is wait-free, a withdrawal lock-free. Must outlive
+/// the calls that use it.
 class retry_budget {
  public:
   /// A negative or infinite number, or max_saved < 1: std::invalid_argument.
@@ -31,6 +32,8 @@ class retry_budget {
   void deposit() noexcept;
   /// Whether one more retry is allowed; then it is paid for.
   bool try_withdraw() noexcept;
+  /// What try_withdraw took out: the retry did not take place, because its delay was cancelled, say.
+  void give_back() noexcept;
   /// Retries that would be allowed just now.
   double available() const noexcept;
 
@@ -38,6 +41,7 @@ class retry_budget {
   detail::time_point now() const noexcept;
   std::int64_t accrued(std::int64_t since, std::int64_t until) const noexcept;
   void accrue() noexcept;
+  void add(std::int64_t amount) noexcept;
 
   const retry_budget_options options_;
   const std::int64_t per_call_;  // in millionths of a token, as all counts here

@@ -11,10 +11,10 @@
 
 namespace spool {
 
-/// Used like std::condition_variable, with std::unique_lock<spool::mutex>; waiters are notified first come, first served.
-/// A wait has no spurious ends, but the condition may have changed again by the time the lock is back: use the forms that
-/// take a predicate. A lock that owns nothing: std::logic_error. Every wait returns with the lock held, whatever ended it.
-/// May be destroyed once all waiters have been notified; they need not have returned. Go: sync.Cond.
+/// Used like std::condition_variable, with std::unique_lock<spool::mutex>; waiters are notified first come, first
+/// served. A wait has no spurious ends, but the condition may have changed again by the time the lock is back: use the
+/// forms that take a predicate. A lock that owns nothing: std::logic_error. Every wait returns with the lock held,
+/// whatever ended it. May be destroyed once all waiters have been notified; they need not have returned. Go: sync.Cond.
 class condition_variable {
  public:
   using lock_type = std::unique_lock<mutex>;

@@ -31,8 +31,9 @@ spool::future<T> adopt_state(state_ptr<T> state) noexcept;
 }  // namespace detail
 
 /// The result of `async` or of a pool's job. Move-only; T may be void, a reference or move-only.
-/// Dropping a future neither waits for what produces the result nor cancels it; an exception that nobody took is logged.
-/// One future is used by one fiber or thread at a time. May be selected on with on_ready. Go has a channel of one here.
+/// Dropping a future neither waits for what produces the result nor cancels it; an exception that nobody took is
+/// logged. One future is used by one fiber or thread at a time. May be selected on with on_ready. Go has a channel of
+/// one here.
 template <class T>
 class future {
  public:

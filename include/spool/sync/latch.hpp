@@ -9,8 +9,8 @@
 
 namespace spool {
 
-/// Used like std::latch. A negative count, or counting below zero: std::logic_error. May be destroyed as soon as the last
-/// wait has returned, even while the count_down that opened it is still running.
+/// Used like std::latch. A negative count, or counting below zero: std::logic_error. May be destroyed as soon as the
+/// last wait has returned, even while the count_down that opened it is still running.
 class latch {
  public:
   explicit latch(std::ptrdiff_t count);

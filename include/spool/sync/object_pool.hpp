@@ -11,8 +11,8 @@
 
 namespace spool {
 
-/// Hands out an idle object, or one that the factory makes when none is idle; never waits. Go: sync.Pool. An object comes
-/// back as its last user left it. At most `max_idle` objects are kept; Go leaves that to the garbage collector.
+/// Hands out an idle object, or one that the factory makes when none is idle; never waits. Go: sync.Pool. An object
+/// comes back as its last user left it. At most `max_idle` objects are kept; Go leaves that to the garbage collector.
 /// Thread safe. Handles may outlive the pool: what comes back then is destroyed.
 template <class T>
 class object_pool {

@@ -45,8 +45,8 @@ class once {
   bool enter() noexcept;
   void leave(bool succeeded) noexcept;
 
-  // idle, done, running, or the address of the last in a chain of those who wait for the running f. All in one word: the
-  // exchange that ends a call is its last access, so who sees `done` may destroy the object.
+  // idle, done, running, or the address of the last in a chain of those who wait for the running f. All in one word:
+  // the exchange that ends a call is its last access, so who sees `done` may destroy the object.
   static constexpr std::uintptr_t idle = 0;
   static constexpr std::uintptr_t done = 1;
   static constexpr std::uintptr_t running = 2;

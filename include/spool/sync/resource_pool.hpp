@@ -17,9 +17,9 @@
 
 namespace spool {
 
-/// At most `max` resources exist at a time. acquire hands out an idle one, makes one while fewer than max exist, or waits
-/// its turn, first come, first served. A factory that fails gives its place back. Thread safe. Handles may outlive the
-/// pool: what comes back then is destroyed. Go: database/sql's pool, or a channel of connections.
+/// At most `max` resources exist at a time. acquire hands out an idle one, makes one while fewer than max exist, or
+/// waits its turn, first come, first served. A factory that fails gives its place back. Thread safe. Handles may
+/// outlive the pool: what comes back then is destroyed. Go: database/sql's pool, or a channel of connections.
 template <class T>
 class resource_pool {
   struct core;

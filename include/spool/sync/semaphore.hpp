@@ -11,9 +11,9 @@
 
 namespace spool {
 
-/// Holds a number of units; acquire takes some, release adds some. First come, first served: a large request at the front
-/// is not overtaken by small ones behind it. As std::counting_semaphore, and unlike Go's semaphore.Weighted, the initial
-/// count is no upper bound: release may add more than was acquired, and a request larger than the count waits.
+/// Holds a number of units; acquire takes some, release adds some. First come, first served: a large request at the
+/// front is not overtaken by small ones behind it. As std::counting_semaphore, and unlike Go's semaphore.Weighted, the
+/// initial count is no upper bound: release may add more than was acquired, and a request larger than the count waits.
 /// Negative counts: std::invalid_argument. May be destroyed as soon as the last acquire has returned, even while the
 /// release that ended it is still running.
 class semaphore {

@@ -12,9 +12,9 @@
 namespace spool {
 
 /// Works with std::shared_lock and std::unique_lock. A waiting writer keeps new readers out; when a writer unlocks, the
-/// readers that wait by then go first. So neither starves. Not recursive: a reader that locks again while a writer waits
-/// deadlocks, as with Go's sync.RWMutex. May be destroyed as soon as the last lock on it has been unlocked, even while
-/// that unlock is still running.
+/// readers that wait by then go first. So neither starves. Not recursive: a reader that locks again while a writer
+/// waits deadlocks, as with Go's sync.RWMutex. May be destroyed as soon as the last lock on it has been unlocked, even
+/// while that unlock is still running.
 class shared_mutex {
  public:
   shared_mutex() noexcept = default;

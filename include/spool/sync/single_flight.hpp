@@ -13,9 +13,9 @@
 
 namespace spool {
 
-/// Go's golang.org/x/sync/singleflight. Who calls run while another call for an equal key is under way waits for that one
-/// and gets a copy of its value, or its exception; the next call afterwards executes anew. V may be void, else it is
-/// copyable. Thread safe; the map is behind a mutex that is not held while f runs.
+/// Go's golang.org/x/sync/singleflight. Who calls run while another call for an equal key is under way waits for that
+/// one and gets a copy of its value, or its exception; the next call afterwards executes anew. V may be void, else it
+/// is copyable. Thread safe; the map is behind a mutex that is not held while f runs.
 template <class K, class V, class Hash = std::hash<K>, class Equal = std::equal_to<K>>
 class single_flight {
   static_assert(!std::is_reference_v<V>, "every caller gets a copy of the value");
@@ -44,7 +44,8 @@ class single_flight {
     }
     lock.unlock();
     {
-      // Out of the map before it is ready: who comes later must not get an old value. *this may be gone once it is ready.
+      // Out of the map before it is ready: who comes later must not get an old value. *this may be gone once it is
+      // ready.
       const landing end{*this, key, mine};
       mine.get()->capture(f);
     }

@@ -35,8 +35,8 @@ class wait_group {
     return tasks_.wait(detail::deadline_after(d), "wait_group") == detail::waiter::done;
   }
 
-  /// add(1), and f on a fiber of its own that ends with done(). What f captured is destroyed before done(): it may refer to
-  /// what wait() keeps alive. An exception that leaves f is logged and ends the process, as with spool::go.
+  /// add(1), and f on a fiber of its own that ends with done(). What f captured is destroyed before done(): it may
+  /// refer to what wait() keeps alive. An exception that leaves f is logged and ends the process, as with spool::go.
   /// On a plain thread: std::logic_error, f is not moved from.
   template <class F>
   void go(F&& f, detail::start_site where = detail::start_site::current()) {

@@ -6,10 +6,10 @@
 
 namespace spool::detail {
 
-/// Registers `w` with `ctx` for the length of a wait. When ctx becomes done, or is done already, w is claimed with `how`
-/// and woken. Once the destructor has returned no claim from here comes any more. With a context that can never be done
-/// both cost nothing. ctx (some handle to it) and w must outlive the hook. Take the context's err() after the wait:
-/// it is set before the claim. Never waits; no lock may be held that a waker of `w` takes.
+/// Registers `w` with `ctx` for the length of a wait. When ctx becomes done, or is done already, w is claimed with
+/// `how` and woken. Once the destructor has returned no claim from here comes any more. With a context that can never
+/// be done both cost nothing. ctx (some handle to it) and w must outlive the hook. Take the context's err() after the
+/// wait: it is set before the claim. Never waits; no lock may be held that a waker of `w` takes.
 ///
 ///   waiter self;
 ///   done_hook stop(ctx, self);          // registered before or after the object's own queue, it does not matter

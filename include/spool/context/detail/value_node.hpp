@@ -1,4 +1,5 @@
-// One binding of a value to a key. Bindings form a chain from the nearest to the farthest; they are immutable and shared.
+// One binding of a value to a key. Bindings form a chain from the nearest to the farthest; they are immutable and
+// shared.
 #pragma once
 
 #include <boost/smart_ptr/intrusive_ptr.hpp>

@@ -1,5 +1,5 @@
-// completion: one event that one fiber or plain thread waits for and that some other thread announces, once. It may come
-// before, during or after the wait for it; the object may die as soon as wait() has returned `true`.
+// completion: one event that one fiber or plain thread waits for and that some other thread announces, once. It may
+// come before, during or after the wait for it; the object may die as soon as wait() has returned `true`.
 #pragma once
 
 #include <spool/runtime/detail/waiter.hpp>

@@ -1,9 +1,9 @@
 // One Asio operation that a fiber waits for. It lives in the frame of who waits and holds all that the operation
 // needs: its results, a cancellation signal, memory for the operation itself.
 //
-// The handler is a pointer to it. Whoever calls or destroys the handler announces `completed_`, after which the operation
-// may be gone. A cancellation is a function posted to the I/O object's executor; the fiber waits until that has run, too, so
-// neither ever finds the frame gone.
+// The handler is a pointer to it. Whoever calls or destroys the handler announces `completed_`, after which the
+// operation may be gone. A cancellation is a function posted to the I/O object's executor; the fiber waits until that
+// has run, too, so neither ever finds the frame gone.
 #pragma once
 
 #include <spool/context/context.hpp>

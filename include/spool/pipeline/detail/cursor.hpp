@@ -23,8 +23,8 @@ using range_of = std::remove_reference_t<Range>;
 template <class Range>
 concept Indexed = std::ranges::random_access_range<range_of<Range>> && std::ranges::sized_range<range_of<Range>>;
 
-/// Its size is the number of its elements. A range that is read once may grow meanwhile, and its size counts no more once it
-/// was begun.
+/// Its size is the number of its elements. A range that is read once may grow meanwhile, and its size counts no more
+/// once it was begun.
 template <class Range>
 concept Counted = std::ranges::forward_range<range_of<Range>> && std::ranges::sized_range<range_of<Range>>;
 
@@ -34,8 +34,9 @@ using element_t =
     std::conditional_t<std::ranges::forward_range<range_of<Range>>, std::ranges::range_reference_t<range_of<Range>>,
                        std::ranges::range_value_t<range_of<Range>>&&>;
 
-/// take(ctx, prepare, use) calls use(prepared, element) for the next element and is false when there is none. When ctx is done
-/// it may return true without having taken one. prepare(index) is called by one worker at a time unless the range is Indexed.
+/// take(ctx, prepare, use) calls use(prepared, element) for the next element and is false when there is none. When ctx
+/// is done it may return true without having taken one. prepare(index) is called by one worker at a time unless the
+/// range is Indexed.
 template <class Range>
 class cursor {
  public:

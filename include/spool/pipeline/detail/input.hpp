@@ -26,7 +26,8 @@ concept Input = requires {
 
 [[noreturn]] void throw_nil_input(const char* taker);
 
-/// The channel behind an endpoint. Nil: std::invalid_argument that names who was to receive from it. Moved from: std::logic_error.
+/// The channel behind an endpoint. Nil: std::invalid_argument that names who was to receive from it. Moved from:
+/// std::logic_error.
 template <class Endpoint>
 channel_base& channel_of(const Endpoint& endpoint, const char* taker) {
   channel_base* base = handle_access::base(endpoint, taker);
@@ -40,8 +41,8 @@ receiver<item_t<In>> take_over(In&& in, const char* taker) {
   return receiver<item_t<In>>(std::forward<In>(in));
 }
 
-/// Sends on what it receives until one side is closed. The input was handed over: closed, it tells its senders that nobody
-/// receives any more, whoever else holds a handle to it.
+/// Sends on what it receives until one side is closed. The input was handed over: closed, it tells its senders that
+/// nobody receives any more, whoever else holds a handle to it.
 template <class T>
 void forward_all(const receiver<T>& from, const sender<T>& to) {
   while (std::optional<T> item = from.recv()) {

@@ -1,15 +1,20 @@
 // A stage of several workers whose results leave in the order of its items.
 //
-// Workers take turns to receive, so that numbers follow the input. Results meet in a ring; whoever finds the next one in it
-// sends it and all that follow, while the others work on. With the output's buffer, at most bound_ items are under way: a
-// worker takes no item beyond that. Who waits for room is woken by each result that leaves the ring: the oldest item is always
-// with a worker or being sent, and once the ring is empty there is room, as the buffer alone is smaller than bound_.
+// Workers take turns to receive, so that numbers follow the input. Results meet in a ring; whoever finds the next one
+// in it sends it and all that follow, while the others work on. With the output's buffer, at most bound_ items are
+// under way: a worker takes no item beyond that. Who waits for room is woken by each result that leaves the ring: the
+// oldest item is always with a worker or being sent, and once the ring is empty there is room, as the buffer alone is
+// smaller than bound_. Room that comes from the buffer, while the oldest item is with a worker, is announced by nobody:
+// who waits has to look.
 #pragma once
 
 #include <spool/pipeline/detail/stage.hpp>
 #include <spool/sync/condition_variable.hpp>
 #include <spool/sync/mutex.hpp>
 
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <vector>
@@ -61,7 +66,14 @@ class ordered_stage final : public item_stage<T, F> {
   /// With the turn. False: nobody receives any more.
   bool wait_for_room() {
     std::unique_lock lock(mu_);
-    room_.wait(lock, [this] { return taken_ - left_ + output_.size() < bound_; });
+    std::chrono::milliseconds look_again{1};
+    while (taken_ - left_ + output_.size() >= bound_) {
+      if (sending_ || output_.size() == 0) {
+        room_.wait(lock);
+      } else if (room_.wait_for(lock, look_again) == std::cv_status::timeout) {
+        look_again = std::min(2 * look_again, std::chrono::milliseconds{100});
+      }
+    }
     return !gone_;
   }
 
@@ -98,7 +110,8 @@ class ordered_stage final : public item_stage<T, F> {
   static void move_to(std::optional<U>& to, std::optional<U>& from) {
     if (from) to.emplace(std::move(*from));
   }
-  // What moving a result throws is an error, and the result is lost; the numbers go on, or the others would wait for it.
+  // What moving a result throws is an error, and the result is lost; the numbers go on, or the others would wait for
+  // it.
   template <class Move>
   void guarded(Move move) {
     try {

@@ -1,13 +1,13 @@
 // What a pipeline's stages share: its context, its first error, its fibers, and the channels that it closes.
 //
-// Workers wait in plain sends and receives, which cost no registration with a context. So that nobody is left waiting, the
-// core closes channels instead:
+// Workers wait in plain sends and receives, which cost no registration with a context. So that nobody is left waiting,
+// the core closes channels instead:
 //   - when the context is done, every channel that a stage sends to or receives from;
 //   - when the last stage that reads a channel has ended before that channel did (its own output was dropped), that channel;
 //   - when the last stage that writes dead letters to a channel has ended, that channel.
 // The last two only from wait() on: until then another stage may be added that uses the same channel.
-// Channels are added until wait() or the end of the context, whichever is first; from then on the list does not change and is
-// walked without the lock. Channels are closed without it, too: close() wakes.
+// Channels are added until wait() or the end of the context, whichever is first; from then on the list does not change
+// and is walked without the lock. Channels are closed without it, too: close() wakes.
 #pragma once
 
 #include <spool/channel/detail/channel_base.hpp>

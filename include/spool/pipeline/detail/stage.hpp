@@ -1,5 +1,6 @@
-// A stage: what its workers share, and what they do. The last worker to end destroys it, and with it the stage's end of its
-// output, which closes. Then the worker's fiber counts as ended: pipeline::wait finds no function and no channel end alive.
+// A stage: what its workers share, and what they do. The last worker to end destroys it, and with it the stage's end of
+// its output, which closes. Then the worker's fiber counts as ended: pipeline::wait finds no function and no channel
+// end alive.
 #pragma once
 
 #include <spool/pipeline/detail/input.hpp>
@@ -93,8 +94,9 @@ class stage_input {
     if (core_.ctx().done() && core_.made(channel_)) drop_rest();
   }
 
-  /// Waits for the next item, in the place of the one before. False: closed and drained. An optional as the result would
-  /// be copied as a whole right after its parts were written, which a CPU cannot do before it has finished its stores.
+  /// Waits for the next item, in the place of the one before. False: closed and drained. An optional as the result
+  /// would be copied as a whole right after its parts were written, which a CPU cannot do before it has finished its
+  /// stores.
   bool recv(std::optional<T>& item) const {
     if constexpr (!std::is_trivially_destructible_v<T>) item.reset();
     return static_cast<channel_core<T>&>(channel_).recv(item, {}) == channel_status::ok;
@@ -199,8 +201,9 @@ class item_stage : public stage_base {
         f_(std::forward<G>(f)) {}
   ~item_stage() = default;
 
-  /// take(call, failed) uses what call() returns, the function's result for the item, or gives its error to failed(error).
-  /// Both say whether to go on, and so does this. No error object is made for an item that has none; that is measurable.
+  /// take(call, failed) uses what call() returns, the function's result for the item, or gives its error to
+  /// failed(error). Both say whether to go on, and so does this. No error object is made for an item that has none;
+  /// that is measurable.
   template <class Take>
   bool process(T& item, const Take& take) {
     const auto failed = [&](error reason) { return errors_.handle(item, std::move(reason)); };

@@ -1,4 +1,5 @@
-// How a pipeline and its helpers call the functions they are given, with or without a context, and what they make of results.
+// How a pipeline and its helpers call the functions they are given, with or without a context, and what they make of
+// results.
 #pragma once
 
 #include <spool/context/context.hpp>
@@ -27,8 +28,8 @@ template <class F, class Arg>
 using stage_result_t =
     decltype(call_stage_function<Arg>(std::declval<F&>(), std::declval<const context&>(), std::declval<Arg>()));
 
-/// A function that is given items: once for all, moved from its channel; or, where the item may be needed again, by reference.
-/// Where both are possible the results must agree.
+/// A function that is given items: once for all, moved from its channel; or, where the item may be needed again, by
+/// reference. Where both are possible the results must agree.
 template <class F, class T>
 concept ItemFunction = StageFunction<F, T&&> || StageFunction<F, T&>;
 
@@ -83,8 +84,8 @@ struct yield_of<result<R>> : yield_of<R> {};
 template <class R>
 using yield_t = typename yield_of<std::remove_cvref_t<R>>::type;
 
-/// Gives what the function's result holds to emit(U&&), or its error to failed(error). These say whether to go on, and so
-/// does this. What the result only refers to is copied.
+/// Gives what the function's result holds to emit(U&&), or its error to failed(error). These say whether to go on, and
+/// so does this. What the result only refers to is copied.
 template <class R, class Emit, class Failed>
 bool unwrap(R&& outcome, Emit& emit, Failed& failed) {
   using Plain = std::remove_cvref_t<R>;

@@ -48,7 +48,8 @@ class pool_job {
   pool_job& operator=(const pool_job&) = delete;
   start_site where() const noexcept { return {file_, line_}; }
 
-  /// Calls and destroys the closure. The result is not visible to anybody yet, so that the pool can count the job first.
+  /// Calls and destroys the closure. The result is not visible to anybody yet, so that the pool can count the job
+  /// first.
   virtual job_outcome run(const job_host& host) noexcept = 0;
   /// Publishes the result; the job may be gone afterwards.
   virtual void settle() noexcept = 0;
@@ -91,7 +92,8 @@ using job_result_t =
     std::conditional_t<std::is_rvalue_reference_v<typename job_result<F>::type>,
                        std::remove_cvref_t<typename job_result<F>::type>, typename job_result<F>::type>;
 
-/// Whether moving a job of type F into a node can be undone. A copy leaves the original alone, and so does a trivial move.
+/// Whether moving a job of type F into a node can be undone. A copy leaves the original alone, and so does a trivial
+/// move.
 template <class F, class Fn = std::decay_t<F>>
 inline constexpr bool job_move_is_harmless = !std::is_same_v<F, Fn> || std::is_trivially_move_constructible_v<Fn>;
 template <class F, class Fn = std::decay_t<F>>

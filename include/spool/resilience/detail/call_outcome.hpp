@@ -41,9 +41,20 @@ inline constexpr bool returns_result<result<T>> = true;
 template <class R>
 concept HoldsError = std::is_same_v<R, error> || std::is_same_v<R, std::error_code> || returns_result<R>;
 
-/// R is a plain value, a reference or void; a near miss such as errc or channel_status is neither that nor an error.
+/// R can say that the call has failed, but not to us: errc, channel_status, boost::system::error_code, a reference to
+/// an error, std::expected and other types of that kind. Taken as a plain value it would count as a success, whatever
+/// it says.
 template <class R>
-concept CallResult = HoldsError<R> || std::is_void_v<R> || !std::is_convertible_v<R, error>;
+concept HoldsForeignError = !HoldsError<R> &&
+    (std::is_convertible_v<R, error> || std::is_convertible_v<R, std::error_code> ||
+     requires(const std::remove_cvref_t<R>& r) {
+       r.has_value();
+       r.error();
+     });
+
+/// R is void, a plain value or a reference to one, or holds an error.
+template <class R>
+concept CallResult = std::is_void_v<R> || !HoldsForeignError<R>;
 
 template <HoldsError R>
 error error_in(const R& outcome) {

@@ -3,9 +3,23 @@
 // then yields its fiber or thread, so that even a holder that was descheduled gets to go on.
 #pragma once
 
+#include <spool/base/clock.hpp>
+
 #include <atomic>
+#include <cstdint>
 
 namespace spool::detail {
+
+/// The worker whose fibers met contention here first, lately. Two bytes, so that a channel's fields stay on one cache line.
+class contention_mark {
+ public:
+  /// The worker named within the last 4 ms or so; if there is none, `self` from now on.
+  unsigned claim(unsigned self, time_point now) noexcept;
+
+ private:
+  std::atomic<std::uint8_t> worker_{0};  // index + 1
+  std::atomic<std::uint8_t> when_{0};    // in 2^20 ns; wraps round, so an old mark may pass for a new one: it does no harm
+};
 
 class spin_lock {
  public:
@@ -22,6 +36,7 @@ class spin_lock {
  private:
   void lock_contended() noexcept;
   std::atomic<bool> locked_{false};
+  contention_mark mark_;
 };
 
 }  // namespace spool::detail

@@ -16,8 +16,8 @@ inline wait_node* claim_first(wait_queue& queue) noexcept {
   return nullptr;
 }
 
-/// Whether somebody waits. Nodes that gave up (timed out, cancelled, abandoned) are dropped from the front: they are not in
-/// anyone's way. Under the lock that guards the queue.
+/// Whether somebody waits. Nodes that gave up (timed out, cancelled, abandoned) are dropped from the front: they are
+/// not in anyone's way. Under the lock that guards the queue.
 inline bool has_waiter(wait_queue& queue) noexcept {
   while (wait_node* node = queue.front()) {
     if (!node->owner->claimed()) return true;
@@ -26,7 +26,8 @@ inline bool has_waiter(wait_queue& queue) noexcept {
   return false;
 }
 
-/// Moves every node that can still be claimed to `woken`; the queue is empty then. Under the lock that guards the queue.
+/// Moves every node that can still be claimed to `woken`; the queue is empty then. Under the lock that guards the
+/// queue.
 inline void claim_all(wait_queue& queue, wait_queue& woken) noexcept {
   while (wait_node* node = claim_first(queue)) woken.push_back(*node);
 }

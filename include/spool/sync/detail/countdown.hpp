@@ -1,6 +1,6 @@
 // countdown: a counter that can be waited on to become zero; what wait_group and latch share.
-// count_ goes to zero only under mu_, and who waits looks at it under mu_: so nobody returns from wait, and destroys the
-// counter, while the one who made it zero still holds mu_. Other changes are one atomic operation.
+// count_ goes to zero only under mu_, and who waits looks at it under mu_: so nobody returns from wait, and destroys
+// the counter, while the one who made it zero still holds mu_. Other changes are one atomic operation.
 #pragma once
 
 #include <spool/runtime/detail/spin_lock.hpp>

@@ -40,7 +40,8 @@ struct Figures {
 fn process_bytes() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let kib = |line: &str| line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap();
-    status.lines().filter(|line| line.starts_with("VmRSS:") || line.starts_with("VmPTE:")).map(kib).sum::<f64>() * 1024.0
+    let counted = |line: &&str| line.starts_with("VmRSS:") || line.starts_with("VmPTE:");
+    status.lines().filter(counted).map(kib).sum::<f64>() * 1024.0
 }
 
 /// Tasks that wait for a semaphore, which is closed in the end: of what tokio can wait for the smallest.

@@ -1,5 +1,5 @@
-//! tokio's mpsc where one task receives, the async-channel crate where several do. Neither has a rendezvous: where spool
-//! has one, these hold one message.
+//! tokio's mpsc where one task receives, the async-channel crate where several do. Neither has a rendezvous: where
+//! spool has one, these hold one message.
 use crate::measure::{keep, tokio_row};
 use crate::work::{rounds_in, spin};
 use std::time::{Duration, Instant};
