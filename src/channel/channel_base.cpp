@@ -61,7 +61,6 @@ bool channel_base::close() noexcept {
     channel_section section(mu_);
     if (closed_.load(std::memory_order_relaxed)) return false;
     closed_.store(true, std::memory_order_release);
-    open_capacity_ = 0;
     for (channel_queue* waiters : {&receivers_, &senders_}) {
       while (channel_node* n = waiters->pop_claimed()) {
         n->result = channel_node::state::closed;

@@ -21,11 +21,11 @@ void set_current_worker(worker* w) noexcept {
   tls_worker = w;
 }
 
-// Here because it is called so often: it looks at the variable itself, once, before the yield.
+// Here because it is called so often: it looks at the variable itself, once, before a yield.
 void spend_budget() noexcept {
   asm volatile("");
   worker* w = tls_worker;
-  if (w != nullptr && w->spend_budget() && w->current() != nullptr) [[unlikely]] w->end_turn();
+  if (w != nullptr && w->current() != nullptr) w->spend_budget();
 }
 
 }  // namespace spool::detail

@@ -49,20 +49,17 @@ class alignas(cache_line_bytes) worker : public list_hook {
   /// A pinned fiber becomes ready; from any thread.
   void push_pinned(fiber& f) noexcept;
 
-// Fibers that talk, see worker_contention.cpp.
+  // Fibers that talk, see worker_contention.cpp.
   /// The running fiber found a lock taken. If that happens all the time it moves to the worker that `mark` names.
   void meet_contention(contention_mark& mark) noexcept;
   /// Any thread: fibers that moved here while this worker computes go to whoever has the time.
   void give_back_moved() noexcept;
 
-  /// True: the running fiber's turn is over.
-  bool spend_budget() noexcept {
+  void spend_budget() noexcept {
     const unsigned left = budget_.load(std::memory_order_relaxed) - 1;
     budget_.store(left, std::memory_order_relaxed);
-    return left == 0;
+    if (left == 0) [[unlikely]] end_turn();
   }
-  /// Of a fiber whose budget is spent: others run first, or it moves to another worker.
-  void end_turn() noexcept;
   void count_spawned() noexcept { spawned_.store(spawned_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
   void count_finished() noexcept {
     finished_.store(finished_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
@@ -148,6 +145,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   void finish_switch() noexcept;                    // does after_ for left_
   fiber* runner_for(task& t) noexcept;              // null: no stack; the task was put aside
   void leave_for(runnable* next, after what) noexcept;
+  void end_turn() noexcept;                         // of a fiber whose budget is spent
   void renew_budget() noexcept {
     const unsigned spent = operations_per_turn - budget_.load(std::memory_order_relaxed);
     ended_turns_.store(ended_turns_.load(std::memory_order_relaxed) + spent, std::memory_order_relaxed);

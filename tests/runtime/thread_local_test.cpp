@@ -157,8 +157,8 @@ TEST(ThreadLocalCode, OnlyTheAccessorsTouchTheVariable) {
                                        : body.find(place) != std::string::npos && body.find("%fs:") != std::string::npos;
     if (touches) touching.insert(name);
   }
-  EXPECT_EQ(touching, (std::set<std::string>{"spool::detail::current_worker()", setter->first, "spool::detail::spend_budget()"}))
-      << "the variable is at " << place;
+  const std::set<std::string> accessors{setter->first, "spool::detail::current_worker()", "spool::detail::spend_budget()"};
+  EXPECT_EQ(touching, accessors) << "the variable is at " << place;
 }
 
 }  // namespace

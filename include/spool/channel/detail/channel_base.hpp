@@ -180,8 +180,7 @@ class channel_base {
   enum class action : bool { destroy, discard };
   using manage_fn = void (*)(channel_base&, action) noexcept;
 
-  channel_base(std::uint32_t capacity, manage_fn manage) noexcept
-      : capacity_(capacity), open_capacity_(capacity), manage_(manage) {}
+  channel_base(std::uint32_t capacity, manage_fn manage) noexcept : capacity_(capacity), manage_(manage) {}
   ~channel_base() = default;  // abandoned nodes may still be linked
 
   /// Enters with the lock and returns without it; `slot` as in channel_node.
@@ -191,7 +190,6 @@ class channel_base {
   spin_lock mu_;
   std::atomic<bool> closed_{false};
   const std::uint32_t capacity_;
-  std::uint32_t open_capacity_;          // capacity_ while open, 0 once closed: one test for room in an open channel
   std::uint32_t head_ = 0;               // the ring's oldest value
   std::atomic<std::uint32_t> count_{0};  // values in the ring; written under mu_
   channel_queue receivers_;

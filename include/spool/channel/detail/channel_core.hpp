@@ -26,14 +26,14 @@ class channel_core final : public channel_base {
     return ::new (memory) channel_core(static_cast<std::uint32_t>(capacity));
   }
 
-  // The plain case, in which nobody waits or has to, is told by two tests and kept apart from the others: all that a
-  // caller's code need hold.
+  // The plain case, in which nobody waits or has to, is kept apart from the others: all that a caller's code need hold.
 
   /// `value` is moved from if, and only if, the result is ok (an exception leaves it as its move did).
   channel_status send(T& value, const wait_bounds& bounds = unbounded) {
     mu_.lock();
     const std::uint32_t count = count_.load(std::memory_order_relaxed);
-    if (count >= open_capacity_ || !receivers_.empty()) [[unlikely]] return send_slowly(value, &bounds);
+    if (count == capacity_ || closed_.load(std::memory_order_relaxed) || !receivers_.empty()) [[unlikely]]
+      return send_slowly(value, &bounds);
     return append_and_unlock(count, value);
   }
 
@@ -44,7 +44,8 @@ class channel_core final : public channel_base {
     }
     mu_.lock();
     const std::uint32_t count = count_.load(std::memory_order_relaxed);
-    if (count >= open_capacity_ || !receivers_.empty()) [[unlikely]] return send_slowly(value, nullptr);
+    if (count == capacity_ || closed_.load(std::memory_order_relaxed) || !receivers_.empty()) [[unlikely]]
+      return send_slowly(value, nullptr);
     return append_and_unlock(count, value);
   }
 

@@ -81,7 +81,7 @@ struct wait_node : list_hook {
   explicit wait_node(waiter& w, waiter::outcome how = waiter::done) noexcept : owner(&w), claim_as(how) {}
   waiter* owner;
   waiter::outcome claim_as;  // what a claim through this node reports
-  /// Nothing but this node, in a queue under one lock, can end the wait: neither time, nor a context, nor another queue.
+  /// Only through this node, in a queue under one lock, can the wait end: no deadline, context or other queue ends it.
   bool alone = false;
   bool try_claim() noexcept { return alone ? owner->claim_alone(claim_as) : owner->claim(claim_as); }
 };
