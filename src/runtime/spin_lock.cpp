@@ -10,9 +10,13 @@
 
 namespace spool::detail {
 
+void meet_contention(contention_mark& mark) noexcept {
+  if (worker* w = current_worker(); w != nullptr && w->current() != nullptr) w->meet_contention(mark);
+}
+
 void spin_lock::lock_contended() noexcept {
   constexpr unsigned spins_between_yields = 64;
-  if (worker* w = current_worker(); w != nullptr && w->current() != nullptr) w->meet_contention(mark_);
+  meet_contention(mark_);
   for (unsigned spins = 1;; ++spins) {
     // Reads until it looks free: an exchange per turn would keep the holder's line moving between cores.
     if (!locked_.load(std::memory_order_relaxed) && try_lock()) return;

@@ -21,6 +21,9 @@ class contention_mark {
   std::atomic<std::uint8_t> when_{0};    // in 2^20 ns; wraps round, so an old mark may pass for a new one: it does no harm
 };
 
+/// The calling fiber found the lock taken that `mark` belongs to; if that happens all the time, it moves.
+void meet_contention(contention_mark& mark) noexcept;
+
 class spin_lock {
  public:
   spin_lock() noexcept = default;
