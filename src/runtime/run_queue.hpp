@@ -46,6 +46,20 @@ struct runnable_chain {
   }
 };
 
+/// What a lock-free list held, `last` being what was pushed last.
+inline runnable_chain in_order(runnable* last) noexcept {
+  runnable_chain chain;
+  chain.last = last;
+  while (last != nullptr) {
+    runnable* before = last->next;
+    last->next = chain.first;
+    chain.first = last;
+    ++chain.count;
+    last = before;
+  }
+  return chain;
+}
+
 /// What a thief carries away at once.
 struct loot {
   static constexpr std::size_t most = 256;

@@ -91,17 +91,7 @@ void scheduler::inject(runnable& r) noexcept {
 }
 
 runnable_chain scheduler::take_inbox() noexcept {
-  runnable_chain chain;
-  runnable* r = inbox_.exchange(nullptr, std::memory_order_acquire);
-  chain.last = r;
-  while (r != nullptr) {
-    runnable* next = r->next;
-    r->next = chain.first;
-    chain.first = r;
-    ++chain.count;
-    r = next;
-  }
-  return chain;
+  return in_order(inbox_.exchange(nullptr, std::memory_order_acquire));
 }
 
 void scheduler::starve(task& t) noexcept {

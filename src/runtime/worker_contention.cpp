@@ -21,18 +21,6 @@ constexpr std::uint8_t mark_lasts = 4;  // in units of the mark's clock
 /// About a millisecond each.
 std::uint8_t coarse(time_point now) noexcept { return static_cast<std::uint8_t>(now.time_since_epoch().count() >> 20); }
 
-/// What was pushed last comes first; turned round.
-runnable* in_order(runnable* last) noexcept {
-  runnable* first = nullptr;
-  while (last != nullptr) {
-    runnable* before = last->next;
-    last->next = first;
-    first = last;
-    last = before;
-  }
-  return first;
-}
-
 }  // namespace
 
 unsigned contention_mark::claim(unsigned self, time_point now) noexcept {
@@ -81,24 +69,15 @@ void worker::receive(fiber& moved) noexcept {
 }
 
 void worker::drain_moved() noexcept {
-  runnable* r = in_order(moved_.exchange(nullptr, std::memory_order_acquire));
-  if (r == nullptr) return;
-  while (r != nullptr) {
-    runnable* next = r->next;
-    queue.push(r);
-    r = next;
-  }
-  if (queue.size() > 1) owner.idle().notice_local_push();
+  const runnable_chain arrived = in_order(moved_.exchange(nullptr, std::memory_order_acquire));
+  queue.push_chain(arrived);
+  if (arrived.count > 0 && queue.size() > 1) owner.idle().notice_local_push();
 }
 
 void worker::give_back_moved() noexcept {
   if (moved_.load(std::memory_order_relaxed) == nullptr) return;
-  runnable* r = in_order(moved_.exchange(nullptr, std::memory_order_acquire));
-  while (r != nullptr) {
-    runnable* next = r->next;
-    owner.make_ready(static_cast<fiber&>(*r));
-    r = next;
-  }
+  runnable_chain taken = in_order(moved_.exchange(nullptr, std::memory_order_acquire));
+  while (runnable* r = taken.pop_front()) owner.make_ready(static_cast<fiber&>(*r));
 }
 
 }  // namespace spool::detail

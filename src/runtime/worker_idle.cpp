@@ -72,19 +72,8 @@ void worker::poll_reactor() noexcept {
 }
 
 void worker::drain_pinned_inbox() noexcept {
-  runnable* r = pinned_inbox_.exchange(nullptr, std::memory_order_acquire);
-  runnable* in_order = nullptr;
-  while (r != nullptr) {
-    runnable* next = r->next;
-    r->next = in_order;
-    in_order = r;
-    r = next;
-  }
-  while (in_order != nullptr) {
-    runnable* next = in_order->next;
-    pinned_.push_back(in_order);
-    in_order = next;
-  }
+  runnable_chain arrived = in_order(pinned_inbox_.exchange(nullptr, std::memory_order_acquire));
+  while (runnable* r = arrived.pop_front()) pinned_.push_back(r);
 }
 
 /// Gives Boost's dispatcher a turn; `idle` lets it tell its next deadline through suspend_until.
