@@ -74,7 +74,7 @@ void worker::run() noexcept {
   home_ = boost::fibers::context::active();
   boost::fibers::use_scheduling_algorithm<boost_algorithm>(*this);
   boost_scheduler_ = home_->get_scheduler();
-  loop();
+  owner.driver() == nullptr ? loop() : loop_seeded();
   runnable_chain idle;
   while (fiber* f = idle_runners_.get()) idle.push_back(f);
   end_runners(idle);
