@@ -55,7 +55,7 @@ class alignas(cache_line_bytes) idle_set {
   std::uint32_t searching() const noexcept { return searching_.load(std::memory_order_seq_cst); }
 
   /// Wakes one sleeper, when nobody searches.
-  void wake_one() noexcept;
+  [[gnu::noinline]] void wake_one() noexcept;
 
   /// w, a seeded runtime's only worker, counts as asleep for good: its own pushes then come to wake_one, which tells it.
   void tell_of_pushes(worker& w) noexcept {

@@ -52,6 +52,7 @@ void worker::meet_contention(contention_mark& mark) noexcept {
 
 void worker::end_turn() noexcept {
   if (owner.driver() != nullptr) owner.driver()->note_preemption();
+  renew_budget();
   if (mover_ != current_ || current_->pinned_to != nullptr) {
     yield();
     return;
