@@ -69,7 +69,8 @@ void worker::resume_chosen(seeded& s) noexcept {
   if (to == nullptr) return;
   to->slots[seeded_slot] = reinterpret_cast<void*>(std::uintptr_t{chosen.number});
   prepare(*to);
-  if (s.schedule.preempts()) budget_.store(1, std::memory_order_relaxed);
+  // Whatever the fiber before it has left of its turn: that depends on the runs before this one.
+  budget_.store(s.schedule.preempts() ? 1 : operations_per_turn, std::memory_order_relaxed);
   resume(*to);
   const bool gave_way = after_ == after::requeue && !s.take_preemption();
   if (gave_way) s.schedule.yielded(chosen.number);
