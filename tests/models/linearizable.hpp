@@ -21,11 +21,11 @@ class linearization {
     for (std::size_t i = 0; i < operations_.size(); ++i) {
       operation& op = operations_[i];
       for (std::size_t k = 0; k < operations_.size(); ++k) {
-        const operation& other = operations_[k];
-        const bool overlaps = other.invoked < op.returned && op.invoked < other.returned;
+        const operation& other = h.operations[k];
+        const bool overlaps = other.invoked < op.returned && h.operations[i].invoked < other.returned;
         if (k != i && other.what == action::acquire && overlaps) contended_[i] = true;
-        if (op.result == answer::timeout && h.operations[k].returned_at < op.returned_at) {
-          op.invoked = std::max(op.invoked, h.operations[k].returned);
+        if (op.result == answer::timeout && other.returned_at < op.returned_at) {
+          op.invoked = std::max(op.invoked, other.returned);
         }
       }
     }

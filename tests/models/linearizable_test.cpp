@@ -76,6 +76,16 @@ TEST(Linearizable, RejectsTwoHolders) {
   EXPECT_TRUE(is_linearizable(of(1, {did(1, action::lock, 0, 1, 2), did(2, action::lock, 0, 3, 6), did(1, action::unlock, 0, 4, 5)})));
 }
 
+TEST(Linearizable, WhoAsksForMoreStandsInFrontUntilItTimesOut) {
+  // One of two units is free; who waits for both was there before who tries for one.
+  history h = of(1, {did(1, action::acquire, 1, 1, 2), did(2, action::acquire, 2, 3, 8, answer::timeout),
+                     did(3, action::acquire, 1, 4, 5, answer::would_block), did(3, action::send, 1, 6, 7)});
+  h.units = 2;
+  EXPECT_TRUE(is_linearizable(h));
+  h.operations.erase(h.operations.begin() + 1);
+  EXPECT_FALSE(is_linearizable(h));
+}
+
 TEST(Linearizable, RejectsACancellationThatNobodyMade) {
   EXPECT_FALSE(is_linearizable(of(1, {did(1, action::recv, 0, 1, 2, answer::canceled)})));
   EXPECT_TRUE(is_linearizable(of(1, {did(1, action::recv, 0, 1, 4, answer::canceled), did(2, action::cancel, 0, 2, 3)})));
