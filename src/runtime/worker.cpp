@@ -182,12 +182,8 @@ runnable* worker::pick_local() noexcept {
   }
   if (pinned_.first != nullptr) [[unlikely]] {
     pinned_turn_ = !pinned_turn_;
-    if (pinned_turn_ || queue.empty()) {
-      runnable* r = pinned_.first;
-      pinned_.first = r->next;
-      --pinned_.count;
-      return r;
-    }
+    runnable* r = pinned_turn_ ? nullptr : queue.pop();  // whether there is one, only the pop can tell: there are thieves
+    return r != nullptr ? r : pinned_.pop_front();
   }
   return queue.pop();
 }
