@@ -15,8 +15,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr unsigned burst = 32;          // contentions per look at the clock
-#if defined(BOOST_USE_TSAN) || defined(BOOST_USE_ASAN)
-constexpr auto short_interval = 4us;    // everything takes as much longer
+#ifdef BOOST_USE_TSAN
+constexpr auto short_interval = 40us;   // everything takes as much longer
 #else
 constexpr auto short_interval = 400ns;  // between two of them: moving costs less than going on
 #endif

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <thread>
 
 namespace spool_test {
 
@@ -18,6 +19,10 @@ namespace spool_test {
   asm volatile("");
   return ::gettid();
 }
+
+#ifdef BOOST_USE_TSAN
+inline const bool sanitizer_has_its_thread = (std::thread([] {}).join(), true);  // it starts one with the first of ours
+#endif
 
 inline std::size_t threads_of_process() {
   DIR* tasks = ::opendir("/proc/self/task");
