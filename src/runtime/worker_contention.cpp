@@ -54,6 +54,7 @@ void worker::meet_contention(contention_mark& mark) noexcept {
 }
 
 void worker::end_turn() noexcept {
+  renew_budget();
   if (mover_ != current_ || current_->pinned_to != nullptr) {
     yield();
     return;
