@@ -10,7 +10,8 @@ if(PROJECT_IS_TOP_LEVEL)
 
   find_program(SPOOL_CCACHE ccache)
   if(SPOOL_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-    set(CMAKE_CXX_COMPILER_LAUNCHER "${SPOOL_CCACHE}")
+    # Else nothing that uses a precompiled header is cached.
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env CCACHE_SLOPPINESS=pch_defines,time_macros "${SPOOL_CCACHE}")
   endif()
 endif()
 
