@@ -3,7 +3,7 @@
 #include "plain_threads.hpp"
 #include "scheduler.hpp"
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef BOOST_USE_ASAN
 #include <sanitizer/lsan_interface.h>
 #endif
 
@@ -92,7 +92,7 @@ std::vector<std::string> abandon_waiting(scheduler& s) {
       if (!f->waiting.load()->claim(waiter::abandoned)) return {};
       lines.push_back(s.describe(*f));
       intrusive_list<fiber>::erase(*f);
-#ifdef __SANITIZE_ADDRESS__
+#ifdef BOOST_USE_ASAN
       __lsan_register_root_region(f->stack.low, f->stack.bytes);  // reported as a leak already; what it holds is not lost
 #endif
     }
