@@ -150,7 +150,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   [[gnu::noinline]] void resume_inside_boost(fiber& to) noexcept;
   void finish_switch() noexcept;                    // does after_ for left_
   [[gnu::noinline]] fiber* runner_for(task& t) noexcept;  // null: no stack; the task was put aside
-  [[gnu::noinline]] runnable* pick_pinned() noexcept;   // null: the queue's turn
+  [[gnu::noinline]] runnable* pick_pinned() noexcept;   // or of the queue, by turns
   void leave_for(runnable* next, after what) noexcept;
   void end_turn() noexcept;                         // of a fiber whose budget is spent
   void renew_budget() noexcept {
