@@ -22,12 +22,13 @@ scheduler::scheduler(runtime_options options, runtime& handle, std::unique_ptr<s
       monitor_(*this) {
   prepare_fences();
   install_overflow_handler();
-  workers_.reserve(options_.threads);
-  for (unsigned i = 0; i < options_.threads; ++i) workers_.push_back(std::make_unique<worker>(*this, i));
-  if (driver_ != nullptr) idle_.tell_of_pushes(*workers_.front());
-  scheduler_registry::add(*this);
   try {
+    workers_.reserve(options_.threads);
+    for (unsigned i = 0; i < options_.threads; ++i) workers_.push_back(std::make_unique<worker>(*this, i));
+    if (driver_ != nullptr) idle_.tell_of_pushes(*workers_.front());
+    scheduler_registry::add(*this);
     for (auto& w : workers_) w->start();
+    for (auto& w : workers_) w->await_start();
     if (driver_ == nullptr) monitor_.start();  // a seeded runtime knows by itself when nothing moves
   } catch (...) {
     scheduler_registry::remove(*this);
