@@ -1,5 +1,6 @@
 #include <spool/runtime/detail/waiter.hpp>
 
+#include "coarse_clock.hpp"
 #include "fiber.hpp"
 #include "futex.hpp"
 #include "plain_threads.hpp"
@@ -33,6 +34,11 @@ struct deadline_timer : timer_node {
 
 }  // namespace
 
+const char nobody[] = "nobody";
+const char mutex_wait[] = "mutex";
+const char channel_send_wait[] = "channel send";
+const char channel_recv_wait[] = "channel recv";
+
 waiter::waiter() noexcept : fiber_(current_fiber()) {}
 
 void waiter::rearm() noexcept {
@@ -59,6 +65,7 @@ waiter::outcome waiter::wait(wait_site site) noexcept {
   if (f.state_.load(std::memory_order_acquire) != fiber::notified) {
     f.wait_object.store(site.object, std::memory_order_relaxed);
     f.wait_what.store(site.what, std::memory_order_relaxed);
+    f.wait_since.store(coarse_clock::now(), std::memory_order_relaxed);
     f.waiting.store(this, std::memory_order_relaxed);
     current_worker()->park();
     f.waiting.store(nullptr, std::memory_order_relaxed);

@@ -106,6 +106,9 @@ class alignas(cache_line_bytes) worker : public list_hook {
   std::atomic<time_point> boost_deadline{time_point::max()};  // the earliest of Boost's sleepers here
   bool asleep_in_set = false;                  // guarded by idle_set's lock
   void wake_thread() noexcept;
+  /// From any thread: it neither sleeps nor naps.
+  bool runs() const noexcept { return sleep_word_.load(std::memory_order_relaxed) == awake; }
+  pthread_t thread() noexcept { return thread_.native_handle(); }
   std::uint64_t random() noexcept;
   /// Operations of its fibers so far, and their switches. From any thread: a moment's truth, off by a turn at worst.
   std::uint64_t steps() const noexcept {

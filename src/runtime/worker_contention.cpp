@@ -50,6 +50,10 @@ void worker::meet_contention(contention_mark& mark) noexcept {
 }
 
 void worker::end_turn() noexcept {
+  if (current_ == nullptr) {
+    renew_budget();
+    return;
+  }
   if (mover_ != current_ || current_->pinned_to != nullptr) {
     yield();
     return;
