@@ -104,8 +104,11 @@ class coordinator {
     waiting_.add({std::move(moved.to), asked.found_on, asked.depth, asked.redirects + 1});
   }
 
+  // A broken link is what a crawl is there to find out; a page that was asked for and cannot be had is a failure.
   void note(const page& asked, failed failure) {
-    if (!asked.found_on.empty()) failure.why.append(" (linked from ").append(asked.found_on).append(")");
+    const bool linked = !asked.found_on.empty();
+    if (linked) failure.why.append(" (linked from ").append(asked.found_on).append(")");
+    ++(linked && failure.by_link ? counts_.broken_links : counts_.failures);
     complain(to_string(asked.where), failure.why);
   }
 
@@ -113,12 +116,14 @@ class coordinator {
     input_open_ = text.has_value();
     if (!text) return;
     auto where = parse_page_url(*text);
-    if (!where) return complain(*text, where.error().message());
+    if (!where) {
+      ++counts_.failures;
+      return complain(*text, where.error().message());
+    }
     waiting_.add({std::move(*where), {}});
   }
 
   void complain(std::string_view name, std::string_view why) {
-    ++counts_.failures;
     std::string line;
     command::append_complaint(line, "crawler", name, why);
     progress_.clear();
@@ -130,7 +135,9 @@ class coordinator {
     progress_.show(describe(counts_, clock::now() - began_));
   }
 
-  bool room_under_limit() const { return counts_.pages + counts_.failures + counts_.in_flight < chosen_.limit; }
+  bool room_under_limit() const {
+    return counts_.pages + counts_.broken_links + counts_.failures + counts_.in_flight < chosen_.limit;
+  }
 
   const options& chosen_;
   spool::sender<page> work_;

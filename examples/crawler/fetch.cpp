@@ -36,6 +36,11 @@ std::vector<http::url> links_of(const http::url& where, std::string_view html) {
   return links;
 }
 
+// 4xx, but for the two that mean: not now.
+bool is_no_page(unsigned status, status_class kind) {
+  return kind == status_class::client_error && status != 408 && status != 429;
+}
+
 outcome judge(const http::url& where, const http::client::response_type& answer) {
   const status_class kind = beast_http::to_status_class(beast_http::int_to_status(answer.result_int()));
   if (kind == status_class::redirection) {
@@ -45,7 +50,8 @@ outcome judge(const http::url& where, const http::client::response_type& answer)
   }
   if (kind != status_class::successful) {
     const auto reason = answer.reason();
-    return failed{std::to_string(answer.result_int()) + ' ' + std::string(reason.data(), reason.size())};
+    return failed{std::to_string(answer.result_int()) + ' ' + std::string(reason.data(), reason.size()),
+                  is_no_page(answer.result_int(), kind)};
   }
   fetched got{.bytes = answer.body().size(), .links = {}};
   if (is_html(value_of(answer, field::content_type))) got.links = links_of(where, answer.body());

@@ -21,6 +21,7 @@ struct redirected {
 };
 struct failed {
   std::string why;
+  bool by_link = false;  // the host answers and has no such page for us: whoever links to it is wrong
 };
 struct given_up {};  // the crawl was stopped
 

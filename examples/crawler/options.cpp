@@ -88,7 +88,8 @@ const char* usage() noexcept {
          "  --serve-only       only serve it, until a signal comes\n"
          "  --port N           serve it on this port (default: any free one)\n"
          "  --delay MS         let its server take so long for every answer\n"
-         "Exit status: 0 all fetched, 1 some failed, 2 bad usage, no such DIR; 130, 143 stopped by SIGINT, SIGTERM.\n";
+         "Exit status: 0 all fetched, but for broken links; 1 some failed; 2 bad usage, no such DIR;\n"
+         "130, 143 stopped by SIGINT, SIGTERM.\n";
 }
 
 parse_result parse(int argc, char** argv, options& into, std::string& complaint) {

@@ -9,7 +9,8 @@ namespace crawler {
 
 struct totals {
   std::uint64_t pages = 0;
-  std::uint64_t failures = 0;
+  std::uint64_t broken_links = 0;  // pages that a page links to and that their host says are not there
+  std::uint64_t failures = 0;      // pages that could not be had otherwise
   std::uint64_t redirects = 0;
   std::uint64_t bytes = 0;
   std::uint64_t not_fetched = 0;  // found, but the crawl was stopped or its limit reached

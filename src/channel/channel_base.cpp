@@ -13,7 +13,7 @@ const char* site_of(channel_side side, bool unlimited) noexcept {
   return unlimited ? channel_recv_wait : "channel recv";
 }
 
-waiter::outcome wait_within(waiter& w, const wait_bounds& bounds, wait_site site) noexcept {
+[[gnu::noinline]] waiter::outcome wait_within(waiter& w, const wait_bounds& bounds, wait_site site) noexcept {
   if (bounds.ctx == nullptr) return w.wait_until(bounds.deadline, site);
   done_hook hook(*bounds.ctx, w);
   return w.wait_until(bounds.deadline, site);
@@ -38,24 +38,31 @@ channel_status channel_base::wait_locked(channel_side side, void* slot, bool ass
   channel_node node(self, slot, assigns);
   node.alone = bounds.none();
   queue(side).push_back(node);
-  mu_.unlock();
 
-  const wait_site site{site_of(side, node.alone), this};
-  for (;;) {
-    const waiter::outcome how = node.alone ? self.wait(site) : wait_within(self, bounds, site);
-    if (how != waiter::done) {
-      channel_section relock(mu_);
-      if (node.linked()) queue(side).erase(node);
-      return status_of(how, bounds);
+  const auto wait = [&] {
+    const wait_site site{site_of(side, node.alone), this};
+    if (node.alone) [[likely]] return self.wait_unlocking(mu_, site);
+    mu_.unlock();
+    return wait_within(self, bounds, site);
+  };
+  waiter::outcome how = wait();
+  while (how == waiter::done && node.has_stalled) [[unlikely]] {
+    mu_.lock();
+    if (node.result != channel_node::state::stalled) {  // served since
+      mu_.unlock();
+      break;
     }
-    if (!node.has_stalled) break;
-    channel_section relock(mu_);
-    if (node.result != channel_node::state::stalled) break;  // served since
-    node.result = channel_node::state::waiting;              // still first in its queue
+    node.result = channel_node::state::waiting;  // still first in its queue
     node.has_stalled = false;
     self.rearm();
+    how = wait();
   }
-  if (node.failure) std::rethrow_exception(std::move(node.failure));
+  if (how != waiter::done) [[unlikely]] {
+    const channel_section relock(mu_);
+    if (node.linked()) queue(side).erase(node);
+    return status_of(how, bounds);
+  }
+  if (node.failure) [[unlikely]] std::rethrow_exception(std::move(node.failure));
   return node.result == channel_node::state::done ? channel_status::ok : channel_status::closed;
 }
 

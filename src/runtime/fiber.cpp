@@ -121,10 +121,6 @@ std::uint64_t fiber::ensure_id() noexcept {
   return have;
 }
 
-void fiber::unpark() noexcept {
-  if (state_.exchange(notified, std::memory_order_acq_rel) == parked) owner.make_ready(*this);
-}
-
 guest_fiber::guest_fiber(scheduler& s, boost::fibers::context* ctx) noexcept : fiber(s, ctx, true) {
   inside_boost = true;
   start_file.store("boost::fibers::fiber", std::memory_order_relaxed);

@@ -5,6 +5,8 @@
 // fiber publishes it: running -> parked. Whoever wakes it exchanges `notified` in. If the publisher finds `notified`, or
 // the waker finds `parked`, that one alone makes the fiber ready. Both exchanges are acq_rel: what the waker wrote is
 // seen by the fiber, and the fiber's saved registers by whoever resumes it.
+// A wait that only the holder of one lock can end needs no exchange: that lock is released when the fiber is off its
+// stack, so whoever wakes it finds `parked`.
 #pragma once
 
 #include "exception_state.hpp"
@@ -41,6 +43,9 @@ class fiber : public runnable, public list_hook, public boost::fibers::fiber_pro
   static void operator delete(void*) noexcept {}
   static void* operator new(std::size_t, void* at) noexcept { return at; }
 
+  // On this fiber: waits until unpark(). The second releases `held`, under which alone the waiter can be claimed.
+  void park(waiter& w, wait_site site) noexcept;
+  void park(waiter& w, wait_site site, spin_lock& held) noexcept;
   void unpark() noexcept;
 
   boost::fibers::context* context() const noexcept { return ctx_; }
@@ -78,6 +83,8 @@ class fiber : public runnable, public list_hook, public boost::fibers::fiber_pro
 
  private:
   friend class worker;
+  void begin_wait(waiter& w, wait_site site) noexcept;
+  void end_wait() noexcept;
   void run_tasks();
   void execute(task& t);
   void end_task() noexcept;

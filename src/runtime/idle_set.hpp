@@ -55,7 +55,7 @@ class alignas(cache_line_bytes) idle_set {
   std::uint32_t searching() const noexcept { return searching_.load(std::memory_order_seq_cst); }
 
   /// Wakes one sleeper, when nobody searches.
-  void wake_one() noexcept;
+  [[gnu::noinline]] void wake_one() noexcept;
 
  private:
   worker* take_sleeper() noexcept;

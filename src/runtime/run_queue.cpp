@@ -60,7 +60,7 @@ void run_queue::steal(loot& taken) noexcept {
       if (r == nullptr) break;
       taken.items[taken.count++] = r;
     }
-    popped_.store(popped_.load(std::memory_order_relaxed) + taken.count, std::memory_order_release);
+    count_out(taken.count);
   }
   thief_.store(false, std::memory_order_release);
   robbed_.store(false, std::memory_order_release);

@@ -73,7 +73,8 @@ class alignas(cache_line_bytes) run_queue {
   void push(runnable* r) noexcept {
     enter();
     append(r);
-    leave(1, 0);
+    count_in(1);
+    leave();
   }
 
   /// Owner: to be run next; what stood there goes to the tail.
@@ -81,7 +82,8 @@ class alignas(cache_line_bytes) run_queue {
     enter();
     if (next_ != nullptr) append(next_);
     next_ = r;
-    leave(1, 0);
+    count_in(1);
+    leave();
   }
 
   /// Owner: all of `chain`, to the tail.
@@ -90,21 +92,24 @@ class alignas(cache_line_bytes) run_queue {
     if (count == 0) return;
     enter();
     while (runnable* r = chain.pop_front()) append(r);
-    leave(count, 0);
+    count_in(count);
+    leave();
   }
 
   /// Owner: what it stole, but for the first item, to the tail.
   void push_all_but_first(const loot& stolen) noexcept {
     enter();
     for (std::size_t i = 1; i < stolen.count; ++i) append(stolen.items[i]);
-    leave(stolen.count - 1, 0);
+    count_in(stolen.count - 1);
+    leave();
   }
 
   /// Owner: the next item, or null.
   runnable* pop() noexcept {
     enter();
     runnable* r = take();
-    leave(0, r != nullptr ? 1 : 0);
+    if (r != nullptr) count_out(1);
+    leave();
     return r;
   }
 
@@ -155,13 +160,15 @@ class alignas(cache_line_bytes) run_queue {
     light_fence();
     if (thief_.load(std::memory_order_acquire)) [[unlikely]] stand_back();
   }
-  void leave(std::uint64_t in, std::uint64_t out) noexcept {
-    pushed_.store(pushed_.load(std::memory_order_relaxed) + in, std::memory_order_release);
-    popped_.store(popped_.load(std::memory_order_relaxed) + out, std::memory_order_release);
-    busy_.store(false, std::memory_order_release);
+  void leave() noexcept { busy_.store(false, std::memory_order_release); }
+  void count_in(std::uint64_t items) noexcept {
+    pushed_.store(pushed_.load(std::memory_order_relaxed) + items, std::memory_order_release);
   }
-  void stand_back() noexcept;
-  void append_slowly(runnable* r) noexcept;
+  void count_out(std::uint64_t items) noexcept {
+    popped_.store(popped_.load(std::memory_order_relaxed) + items, std::memory_order_release);
+  }
+  [[gnu::noinline]] void stand_back() noexcept;
+  [[gnu::noinline]] void append_slowly(runnable* r) noexcept;
 
   std::atomic<bool> busy_{false};
   std::atomic<bool> thief_{false};

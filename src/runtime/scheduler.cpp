@@ -75,7 +75,7 @@ void scheduler::make_ready(fiber& f) noexcept {
   if (w == nullptr || &w->owner != this) {
     inject(f);
   } else if (w->current() != nullptr) {
-    w->push_next(f);  // it is likely to use what its waker has just touched
+    w->push_next(f);
   } else {
     w->push_at_home(f);
   }

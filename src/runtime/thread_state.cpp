@@ -27,9 +27,8 @@ const fiber* spend_budget() noexcept {
   asm volatile("");
   worker* w = tls_worker;
   if (w == nullptr) return nullptr;
-  const fiber* self = w->current();
-  w->spend_budget();
-  return self;
+  if (w->spend_budget()) [[unlikely]] return w->end_turn_of_caller();
+  return w->current();
 }
 
 }  // namespace spool::detail

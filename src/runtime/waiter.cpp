@@ -1,6 +1,5 @@
 #include <spool/runtime/detail/waiter.hpp>
 
-#include "coarse_clock.hpp"
 #include "fiber.hpp"
 #include "futex.hpp"
 #include "plain_threads.hpp"
@@ -61,16 +60,16 @@ void waiter::wake() noexcept {
 
 waiter::outcome waiter::wait(wait_site site) noexcept {
   if (fiber_ == nullptr) return wait_on_thread(time_point::max());
-  fiber& f = *fiber_;
-  if (f.state_.load(std::memory_order_acquire) != fiber::notified) {
-    f.wait_object.store(site.object, std::memory_order_relaxed);
-    f.wait_what.store(site.what, std::memory_order_relaxed);
-    f.wait_since.store(coarse_clock::now(), std::memory_order_relaxed);
-    f.waiting.store(this, std::memory_order_relaxed);
-    current_worker()->park();
-    f.waiting.store(nullptr, std::memory_order_relaxed);
+  fiber_->park(*this, site);
+  return outcome_.load(std::memory_order_acquire);
+}
+
+waiter::outcome waiter::wait_unlocking(spin_lock& held, wait_site site) noexcept {
+  if (fiber_ == nullptr) {
+    held.unlock();
+    return wait_on_thread(time_point::max());
   }
-  f.state_.store(fiber::running, std::memory_order_relaxed);
+  fiber_->park(*this, site, held);
   return outcome_.load(std::memory_order_acquire);
 }
 

@@ -33,6 +33,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
 
   // On a fiber of this worker. Each returns when the fiber is resumed, maybe on another worker's thread.
   void park() noexcept;                  // published as parked once off its stack
+  void park(spin_lock& held) noexcept;   // the same; releases `held`, where who wakes it finds it
   void yield() noexcept;
   void retire(fiber* next) noexcept;     // a runner without a task: wait for one, and let `next` (or home) go on
 
@@ -45,9 +46,9 @@ class alignas(cache_line_bytes) worker : public list_hook {
   runnable* pick_local() noexcept;
 
   void push(runnable& r) noexcept;       // this worker's thread only
-  void push_next(runnable& r) noexcept;
+  void push_next(fiber& f) noexcept;
   /// A pinned fiber becomes ready; from any thread.
-  void push_pinned(fiber& f) noexcept;
+  [[gnu::noinline]] void push_pinned(fiber& f) noexcept;
 
   // Fibers that talk, see worker_contention.cpp.
   /// The running fiber found a lock taken. If that happens all the time it moves to the worker that `mark` names.
@@ -55,10 +56,17 @@ class alignas(cache_line_bytes) worker : public list_hook {
   /// Any thread: fibers that moved here while this worker computes go to whoever has the time.
   void give_back_moved() noexcept;
 
-  void spend_budget() noexcept {
+  /// True: it was the last of the turn.
+  bool spend_budget() noexcept {
     const unsigned left = budget_.load(std::memory_order_relaxed) - 1;
     budget_.store(left, std::memory_order_relaxed);
-    if (left == 0) [[unlikely]] end_turn();
+    return left == 0;
+  }
+  /// Of the fiber that calls, which it returns: it may come back on another worker. Null outside of fibers.
+  [[gnu::cold]] const fiber* end_turn_of_caller() noexcept {
+    const fiber* self = current_;
+    end_turn();
+    return self;
   }
   void count_spawned() noexcept { spawned_.store(spawned_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
   void count_finished() noexcept {
@@ -118,7 +126,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
 
  private:
   friend class boost_algorithm;
-  enum class after : std::uint8_t { nothing, publish, requeue, retire, move };
+  enum class after : std::uint8_t { nothing, publish, unlock, requeue, retire, move };
   static constexpr unsigned picks_between_polls = 61;
   static constexpr unsigned operations_per_turn = 512;
   static constexpr std::size_t most_nodes = 4096;
@@ -141,12 +149,14 @@ class alignas(cache_line_bytes) worker : public list_hook {
   bool work_in_sight() const noexcept;
 
   void switch_to(fiber& to, after what) noexcept;
-  void switch_home(after what) noexcept;
+  [[gnu::noinline]] void switch_home(after what) noexcept;
   void prepare(fiber& to) noexcept;                 // bookkeeping before `to` is resumed here
   void link_into_boost(fiber& f) noexcept;          // for what follows in Boost's own code
   void resume(fiber& to) noexcept;                  // prepared before; returns when who called it is resumed
+  [[gnu::noinline]] void resume_inside_boost(fiber& to) noexcept;
   void finish_switch() noexcept;                    // does after_ for left_
-  fiber* runner_for(task& t) noexcept;              // null: no stack; the task was put aside
+  [[gnu::noinline]] fiber* runner_for(task& t) noexcept;  // null: no stack; the task was put aside
+  [[gnu::noinline]] runnable* pick_pinned() noexcept;   // null: the queue's turn
   void leave_for(runnable* next, after what) noexcept;
   void end_turn() noexcept;                         // of a fiber whose budget is spent
   void renew_budget() noexcept {
@@ -154,12 +164,13 @@ class alignas(cache_line_bytes) worker : public list_hook {
     ended_turns_.store(ended_turns_.load(std::memory_order_relaxed) + spent, std::memory_order_relaxed);
     budget_.store(operations_per_turn, std::memory_order_relaxed);
   }
-  void receive(fiber& moved) noexcept;              // from the worker that it left
+  [[gnu::noinline]] void receive(fiber& moved) noexcept;              // from the worker that it left
 
   // The owner thread's alone.
   fiber* current_ = nullptr;
   fiber* left_ = nullptr;
   after after_ = after::nothing;
+  spin_lock* held_ = nullptr;      // with after::unlock
   unsigned picks_left_ = picks_between_polls;
   std::atomic<unsigned> budget_{operations_per_turn};
   std::atomic<std::uint64_t> ended_turns_{0};  // operations in turns that have ended

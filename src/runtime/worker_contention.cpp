@@ -50,10 +50,8 @@ void worker::meet_contention(contention_mark& mark) noexcept {
 }
 
 void worker::end_turn() noexcept {
-  if (current_ == nullptr) {
-    renew_budget();
-    return;
-  }
+  renew_budget();
+  if (current_ == nullptr) return;  // a reactor's handler
   if (mover_ != current_ || current_->pinned_to != nullptr) {
     yield();
     return;

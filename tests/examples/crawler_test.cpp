@@ -16,9 +16,11 @@
 #include <vector>
 
 #include "../support/runtimes.hpp"
+#include "crawl.hpp"
 #include "frontier.hpp"
 #include "html_links.hpp"
 #include "html_text.hpp"
+#include "http/server.hpp"
 #include "line_input.hpp"
 #include "options.hpp"
 #include "page_url.hpp"
@@ -411,6 +413,35 @@ std::pair<parse_result, options> parsed(strings words, std::string* complaint = 
   const parse_result result =
       parse(static_cast<int>(words.size()), argv.data(), into, complaint ? *complaint : ignored);
   return {result, into};
+}
+
+class Crawl : public spool_test::WithWorkers {};
+SPOOL_INSTANTIATE_WORKERS(Crawl);
+
+// The first page links to one of every status; those from 400 on are counted by whose fault they are.
+TEST_P(Crawl, TellsBrokenLinksFromFailures) {
+  const totals counts = run([] {
+    using boost::beast::http::int_to_status;
+    http::server served({}, [](const spool::context&, const http::request& asked) {
+      const int code = std::atoi(asked.target().substr(1).data());
+      if (code != 0) return http::reply(asked, int_to_status(static_cast<unsigned>(code)), "", "text/html");
+      std::string links;
+      for (const char* page : {"200", "400", "403", "404", "410", "408", "429", "500", "503"}) {
+        links.append("<a href=").append(page).append(">");
+      }
+      return http::reply(asked, int_to_status(200), links, "text/html");
+    });
+    spool::errgroup serving;
+    serving.go([&] { return served.serve(serving.context()); });
+    const std::string site = "http://127.0.0.1:" + std::to_string(served.port()) + "/";
+    command::terminal_line progress(STDERR_FILENO, false);
+    const totals found = crawl(spool::context::background(), {}, {site, site + "451"}, progress);
+    served.stop_accepting();
+    return found;
+  });
+  EXPECT_EQ(counts.pages, 2u);         // the first, 200
+  EXPECT_EQ(counts.broken_links, 4u);  // 400, 403, 404, 410
+  EXPECT_EQ(counts.failures, 5u);      // 408, 429, 500, 503 and 451, to which no page links
 }
 
 TEST(Options, AreTaken) {

@@ -49,7 +49,7 @@ TEST_P(Reactor, IsTheSameForAllFibersOfARuntimeAndDiffersBetweenRuntimes) {
 }
 
 TEST_P(Reactor, ServesWhileEveryWorkerIsBusyWithReadyFibers) {
-  run([this] {
+  run([] {
     connected_pair pair;
     std::atomic<bool> stop{false};
     spool::wait_group busy;
@@ -123,7 +123,7 @@ TEST_P(Reactor, AHandlerWithoutEndKeepsNobodyFromGoingOn) {
 }
 
 TEST_P(Reactor, ServesWhileTurnsAreLong) {
-  run([this] {
+  run([] {
     connected_pair pair;
     std::atomic<bool> stop{false};
     spool::wait_group busy;

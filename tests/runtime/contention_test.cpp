@@ -9,6 +9,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -41,14 +42,14 @@ class Contention : public testing::Test {
   using deadline = std::chrono::steady_clock::time_point;
 
   /// Returns on two fibers once they run on two threads. While the first holds its worker, the second is taken over.
-  void part(int self) {
+  void part(std::size_t self) {
     on_[self] = spool_test::thread_now();
     ++arrived_;
     while (arrived_ < 2 && !late()) {
     }
     apart_ = on_[0] != on_[1];
   }
-  void operate(int self, int times = 64) {
+  void operate(std::size_t self, int times = 64) {
     for (int i = 0; i < times; ++i) {
       detail::meet_contention(mark_);
       detail::spend_budget();
@@ -81,7 +82,7 @@ class Contention : public testing::Test {
 
 TEST_F(Contention, BringsFibersTogether) {
   std::atomic<bool> done{false};
-  const auto talk = [&](int self) {
+  const auto talk = [&](std::size_t self) {
     part(self);
     while (!done && !late()) {
       operate(self);
@@ -94,7 +95,7 @@ TEST_F(Contention, BringsFibersTogether) {
 
 TEST_F(Contention, LeavesFibersThatComputeApart) {
   std::atomic<bool> moved{false};
-  const auto compute = [&](int self) {
+  const auto compute = [&](std::size_t self) {
     part(self);
     const pid_t began_on = spool_test::thread_now();
     for (int i = 0; i < 2000; ++i) {
@@ -108,7 +109,7 @@ TEST_F(Contention, LeavesFibersThatComputeApart) {
 }
 
 TEST_F(Contention, LeavesPinnedFibersWhereTheyAre) {
-  const auto talk = [&](int self) {
+  const auto talk = [&](std::size_t self) {
     const this_fiber::pin stay;
     part(self);
     const pid_t began_on = spool_test::thread_now();

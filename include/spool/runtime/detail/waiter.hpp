@@ -20,6 +20,7 @@
 namespace spool::detail {
 
 class fiber;
+class spin_lock;
 
 /// What a wait is for, as reports show it: a literal such as "recv", and the object's address.
 struct wait_site {
@@ -76,6 +77,9 @@ class waiter {
 
   /// Waits until claimed and woken; returns the outcome claimed. What the claimer wrote before wake() is visible.
   outcome wait(wait_site site) noexcept;
+
+  /// As wait(), for a waiter whom nobody can claim but under `held`, which the caller holds and this releases.
+  outcome wait_unlocking(spin_lock& held, wait_site site) noexcept;
 
   /// As wait(); at `deadline` claims `timed_out` itself. time_point::max() means never.
   outcome wait_until(time_point deadline, wait_site site) noexcept;
