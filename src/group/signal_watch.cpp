@@ -193,6 +193,10 @@ void signal_watch::listen() noexcept {
     wait_for_ring();
     lock.lock();
   }
+  // The next thread may be there before this one is gone, and ThreadSanitizer loses a signal that a dying one takes.
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, nullptr);
   running_ = false;
   if (joiners_ == 0) thread_.detach();
   ended_.notify_all();

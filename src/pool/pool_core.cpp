@@ -1,9 +1,11 @@
 #include "pool_core.hpp"
 
 #include <spool/runtime/detail/fiber_local.hpp>
+#include <spool/runtime/this_fiber.hpp>
 #include <spool/sync/detail/claim.hpp>
 
 #include <mutex>
+#include <new>
 #include <utility>
 
 namespace spool::detail {
@@ -78,14 +80,20 @@ void pool_core::release_live(deeds& todo) noexcept {
 
 void pool_core::start_executors(std::size_t count) noexcept {
   // All of them are in live_ already: until the last spawn the pool is there, after it nothing here touches it.
-  while (count-- > 0)
-    spawn(
-        scheduler_, [this]() noexcept { execute(); }, where_);
+  while (count > 0) {
+    try {
+      spawn(
+          scheduler_, [this]() noexcept { execute(); }, where_);
+      --count;
+    } catch (const std::bad_alloc&) {
+      // The job behind it is accepted: it cannot be refused any more. So it has to wait for 64 bytes.
+      this_fiber::yield();
+    }
+  }
 }
 
 // With nothing to spawn this does not touch the pool, which may be gone. With something to spawn it is there: live_
-// counts the executor already. noexcept: no 64 bytes for a task end the process; the job behind it could neither run
-// nor be refused.
+// counts the executor already.
 void pool_core::perform(deeds& todo) noexcept {
   if (todo.spawns > 0) start_executors(todo.spawns);
   wake_all(todo.woken);

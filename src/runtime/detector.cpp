@@ -3,7 +3,7 @@
 #include "plain_threads.hpp"
 #include "scheduler.hpp"
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef BOOST_USE_ASAN
 #include <sanitizer/lsan_interface.h>
 #endif
 
@@ -65,7 +65,7 @@ bool abandon(std::vector<fiber*>& stuck) noexcept {
       return false;
     }
     intrusive_list<fiber>::erase(*f);
-#ifdef __SANITIZE_ADDRESS__
+#ifdef BOOST_USE_ASAN
     __lsan_register_root_region(f->stack.low, f->stack.bytes);  // reported as a leak already; what it holds is not lost
 #endif
   }

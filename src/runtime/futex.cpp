@@ -5,16 +5,29 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <ctime>
 
 namespace spool::detail {
 
+#ifdef BOOST_USE_TSAN
+namespace {
+
+// ThreadSanitizer runs a signal's handler at the next call that it intercepts, and that of a futex is none: a thread
+// that takes signals would never run it if it stayed there. pthread_sigmask is intercepted.
+time_point while_signals_may_wait(time_point deadline) noexcept {
+  sigset_t blocked;
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
+  if (sigismember(&blocked, SIGTERM) == 1) return deadline;  // a thread of spool's own, which takes none
+  return std::min(deadline, clock::now() + std::chrono::milliseconds(20));
+}
+
+}  // namespace
+#endif
+
 void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, time_point deadline) noexcept {
-#ifdef __SANITIZE_THREAD__
-  // ThreadSanitizer runs a signal's handler at the next call that it intercepts, and this system call is none: a thread
-  // that waits here without end would never run it.
-  deadline = std::min(deadline, clock::now() + std::chrono::milliseconds(20));
-  ::usleep(0);
+#ifdef BOOST_USE_TSAN
+  deadline = while_signals_may_wait(deadline);
 #endif
   timespec until{};
   const timespec* limit = nullptr;

@@ -7,7 +7,9 @@
 
 #include <pthread.h>
 
+#include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <thread>
 
@@ -22,17 +24,37 @@ class timer_thread {
   }
 
   void arm(timer_node& node, time_point when) {
-    if (queue_.arm(node, when)) tend();
+    if (!queue_.arm(node, when)) return;
+    try {
+      tend();
+    } catch (...) {
+      cancel_timer(node);
+      throw;
+    }
   }
 
-  void adopt(timer_queue& from) {
-    timer_queue::release(from, queue_);
-    if (!queue_.empty()) tend();
+  /// Nobody can be told that there is no memory or no thread for what is still armed: it waits until there is.
+  void adopt(timer_queue& from) noexcept {
+    until_done([&] { timer_queue::release(from, queue_); });
+    until_done([&] {
+      if (!queue_.empty()) tend();
+    });
   }
 
   bool armed() const noexcept { return !queue_.empty(); }
 
  private:
+  template <class F>
+  static void until_done(F step) noexcept {
+    for (;;) {
+      try {
+        return step();
+      } catch (const std::exception&) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+    }
+  }
+
   timer_thread() : queue_(timer_queue::acquire()) {}
 
   /// A timer came that is earlier than all others.

@@ -22,11 +22,12 @@ scheduler::scheduler(runtime_options options, runtime& handle)
   coarse_clock::set(clock::now());
   prepare_fences();
   install_overflow_handler();
-  workers_.reserve(options_.threads);
-  for (unsigned i = 0; i < options_.threads; ++i) workers_.push_back(std::make_unique<worker>(*this, i));
-  scheduler_registry::add(*this);
   try {
+    workers_.reserve(options_.threads);
+    for (unsigned i = 0; i < options_.threads; ++i) workers_.push_back(std::make_unique<worker>(*this, i));
+    scheduler_registry::add(*this);
     for (auto& w : workers_) w->start();
+    for (auto& w : workers_) w->await_start();
     monitor_.start();
   } catch (...) {
     scheduler_registry::remove(*this);

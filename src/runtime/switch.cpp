@@ -119,15 +119,14 @@ runnable* worker::pick_local() noexcept {
     picks_left_ = 1;  // every further pick goes home too, until home has polled
     return nullptr;
   }
-  if (pinned_.first != nullptr) [[unlikely]] {
-    if (runnable* r = pick_pinned()) return r;
-  }
+  if (pinned_.first != nullptr) [[unlikely]] return pick_pinned();
   return queue.pop();
 }
 
 runnable* worker::pick_pinned() noexcept {
   pinned_turn_ = !pinned_turn_;
-  return pinned_turn_ || queue.empty() ? pinned_.pop_front() : nullptr;
+  runnable* r = pinned_turn_ ? nullptr : queue.pop();  // only the pop can tell whether there is one: there are thieves
+  return r != nullptr ? r : pinned_.pop_front();
 }
 
 void worker::leave_for(runnable* next, after what) noexcept {

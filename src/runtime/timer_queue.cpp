@@ -22,7 +22,12 @@ std::vector<timer_queue*>& spares() {
 
 timer_queue& timer_queue::acquire() {
   const std::lock_guard lock(spare_mutex());
-  if (spares().empty()) return *new timer_queue;
+  if (spares().empty()) {
+    static std::size_t made = 0;
+    spares().reserve(made + 1);  // so that release() needs no memory for it
+    ++made;
+    return *new timer_queue;
+  }
   timer_queue* queue = spares().back();
   spares().pop_back();
   return *queue;
@@ -32,10 +37,11 @@ void timer_queue::release(timer_queue& queue, timer_queue& heir) {
   std::vector<entry> left;
   {
     const std::lock_guard lock(queue.lock_);
-    left.swap(queue.heap_);
-    queue.publish_next();
     // Both locks at once, in this order only: a cancel between the two would miss the node.
     const std::lock_guard heir_lock(heir.lock_);
+    heir.heap_.reserve(heir.heap_.size() + queue.heap_.size());
+    left.swap(queue.heap_);
+    queue.publish_next();
     for (const entry& e : left) {
       heir.heap_.push_back(e);
       std::atomic_ref(e.node->queue).store(&heir, std::memory_order_release);

@@ -16,7 +16,8 @@ class alignas(cache_line_bytes) timer_queue {
  public:
   /// A queue that nobody uses; lives as long as the process.
   static timer_queue& acquire();
-  /// Hands the queue back for reuse. Timers still armed move to `heir`.
+  /// Hands the queue back for reuse. Timers still armed move to `heir`. Without memory for them: std::bad_alloc, and all
+  /// is as it was.
   static void release(timer_queue& queue, timer_queue& heir);
 
   /// True: `node` is now the earliest.

@@ -7,6 +7,9 @@
 #include "worker.hpp"
 
 #include <spool/runtime/detail/timer_node.hpp>
+#include <spool/runtime/this_fiber.hpp>
+
+#include <exception>
 
 namespace spool::detail {
 namespace {
@@ -30,6 +33,14 @@ struct deadline_timer : timer_node {
   }
   waiter& owner;
 };
+
+/// False: no memory for the queue to grow, or, on a plain thread, no thread to serve it.
+bool armed(timer_node& timer, time_point when) noexcept try {
+  arm_timer(timer, when);
+  return true;
+} catch (const std::exception&) {
+  return false;
+}
 
 }  // namespace
 
@@ -81,7 +92,11 @@ waiter::outcome waiter::wait_until(time_point deadline, wait_site site) noexcept
     return wait(site);  // claimed by another: its wake() is under way
   }
   deadline_timer timer(*this);
-  arm_timer(timer, deadline);
+  while (!armed(timer, deadline)) {
+    if (claimed()) return wait(site);
+    if (clock::now() >= deadline && claim(timed_out)) return timed_out;
+    this_fiber::yield();  // until the timer can be had, or the wait is over
+  }
   const outcome how = wait(site);
   if (how != timed_out) cancel_timer(timer);
   return how;

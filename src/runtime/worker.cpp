@@ -8,7 +8,8 @@
 #include "scheduler.hpp"
 #include "thread_state.hpp"
 
-#include <boost/fiber/operations.hpp>
+#include <boost/fiber/context.hpp>
+#include <boost/fiber/scheduler.hpp>
 
 #include <pthread.h>
 #include <sys/prctl.h>
@@ -48,21 +49,38 @@ void worker::join() {
   if (thread_.joinable()) thread_.join();
 }
 
+void worker::await_start() {
+  started_.wait();
+  if (start_failure_) std::rethrow_exception(start_failure_);
+}
+
 void worker::run() noexcept {
   const own_thread counted;
   ::prctl(PR_SET_TIMERSLACK, 1UL);  // naps and timers would be late by 50 us otherwise
-  ::pthread_setname_np(::pthread_self(), (owner.options().name.substr(0, 10) + "-" + std::to_string(index)).c_str());
   const signal_stack alternate;
-  exceptions_ = thread_exception_state();
-  set_current_worker(this);
-  home_ = boost::fibers::context::active();
-  boost::fibers::use_scheduling_algorithm<boost_algorithm>(*this);
-  boost_scheduler_ = home_->get_scheduler();
+  try {
+    set_up();
+  } catch (...) {
+    start_failure_ = std::current_exception();
+    started_.count_down();
+    return;
+  }
+  started_.count_down();
   loop();
   runnable_chain idle;
   while (fiber* f = idle_runners_.get()) idle.push_back(f);
   end_runners(idle);
   set_current_worker(nullptr);
+}
+
+void worker::set_up() {
+  // Makes the contexts of this thread. It is noexcept: without memory for three small objects Boost ends the process.
+  home_ = boost::fibers::context::active();
+  exceptions_ = thread_exception_state();
+  ::pthread_setname_np(::pthread_self(), (owner.options().name.substr(0, 10) + "-" + std::to_string(index)).c_str());
+  boost_scheduler_ = home_->get_scheduler();
+  boost_scheduler_->set_algo(new boost_algorithm(*this));  // use_scheduling_algorithm is noexcept
+  set_current_worker(this);
 }
 
 void worker::loop() noexcept {

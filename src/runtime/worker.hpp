@@ -18,6 +18,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
+#include <latch>
 #include <thread>
 
 namespace spool::detail {
@@ -29,6 +31,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   worker(scheduler& owner, unsigned index);
   ~worker();
   void start();
+  void await_start();                    // throws what kept it from starting
   void join();
 
   // On a fiber of this worker. Each returns when the fiber is resumed, maybe on another worker's thread.
@@ -132,6 +135,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   static constexpr std::size_t most_nodes = 4096;
 
   void run() noexcept;                              // the thread
+  void set_up();
   void loop() noexcept;                             // at home
   runnable* find_runnable() noexcept;
   void poll() noexcept;
@@ -156,7 +160,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   [[gnu::noinline]] void resume_inside_boost(fiber& to) noexcept;
   void finish_switch() noexcept;                    // does after_ for left_
   [[gnu::noinline]] fiber* runner_for(task& t) noexcept;  // null: no stack; the task was put aside
-  [[gnu::noinline]] runnable* pick_pinned() noexcept;   // null: the queue's turn
+  [[gnu::noinline]] runnable* pick_pinned() noexcept;   // or of the queue, by turns
   void leave_for(runnable* next, after what) noexcept;
   void end_turn() noexcept;                         // of a fiber whose budget is spent
   void renew_budget() noexcept {
@@ -199,6 +203,8 @@ class alignas(cache_line_bytes) worker : public list_hook {
   std::atomic<runnable*> pinned_inbox_{nullptr};
   std::atomic<runnable*> moved_{nullptr};  // fibers that came from other workers, last first
   std::thread thread_;
+  std::latch started_{1};
+  std::exception_ptr start_failure_;  // set before started_
 };
 
 }  // namespace spool::detail

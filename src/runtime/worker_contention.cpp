@@ -15,7 +15,11 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr unsigned burst = 32;          // contentions per look at the clock
+#ifdef BOOST_USE_TSAN
+constexpr auto short_interval = 40us;   // everything takes as much longer
+#else
 constexpr auto short_interval = 400ns;  // between two of them: moving costs less than going on
+#endif
 constexpr std::uint8_t mark_lasts = 4;  // in units of the mark's clock
 
 /// About a millisecond each.

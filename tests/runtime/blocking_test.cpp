@@ -1,6 +1,7 @@
 // blocking: calls on helper threads while the fiber is parked; their growth, their bound, their end. And what happens
 // when the system has nothing left to give.
 #include "captured_log.hpp"
+#include "exhaustion.hpp"
 #include "threads.hpp"
 
 #include <runtime/blocking_threads.hpp>
@@ -343,26 +344,11 @@ TEST_P(Blocking, StatsTellThatCallsWaitAndAWithdrawnOneIsNotRun) {
   EXPECT_THROW((void)blocking_stats(), std::logic_error);
 }
 
-// The system says no. In a child, which lowers its own limit of address space.
-
-std::size_t address_space_bytes() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.rfind("VmSize:", 0) == 0) return std::stoul(line.substr(7)) * 1024;
-  }
-  return 0;
-}
-
-void allow_no_more_than(std::size_t further_bytes) {
-  const rlim_t most = address_space_bytes() + further_bytes;
-  const rlimit limit{most, most};
-  ::setrlimit(RLIMIT_AS, &limit);
-}
+// The system says no. In a child, which lowers its own limits.
 
 class Exhaustion : public testing::Test {
  protected:
   void SetUp() override {
-    if constexpr (spool_test::sanitized) GTEST_SKIP() << "a sanitizer needs its address space";
     GTEST_FLAG_SET(death_test_style, "threadsafe");
     spool_test::log_to_stderr();
   }
@@ -371,7 +357,7 @@ class Exhaustion : public testing::Test {
 TEST_F(Exhaustion, WithoutAThreadTheRuntimeIsRefusedWithAnError) {
   EXPECT_EXIT(
       {
-        allow_no_more_than(32 << 20);  // a thread's stack takes 8 MiB
+        spool_test::allow_no_more_than(32 << 20);  // a thread's stack takes 8 MiB
         try {
           const runtime rt({.threads = 64});
         } catch (const std::system_error& e) {
@@ -389,7 +375,7 @@ TEST_F(Exhaustion, WithoutAHelperThreadTheCallIsRefusedAndNotRun) {
         const bool refused = rt.run([] {
           go([] {});
           this_fiber::yield();
-          allow_no_more_than(1 << 20);
+          spool_test::allow_no_more_than(1 << 20);
           bool ran = false;
           try {
             blocking([&] { ran = true; });
@@ -421,7 +407,7 @@ TEST_F(Exhaustion, WithOneHelperThreadFurtherCallsWaitForItAndTheLogSaysWhy) {
           spool_test::wait_until([] { return blocking_stats().busy == 1; });
           go([] {});
           this_fiber::yield();
-          allow_no_more_than(1 << 20);
+          spool_test::allow_no_more_than(1 << 20);
           all.go([&] { blocking([&] { ++ran; }); });
           spool_test::wait_until([] { return blocking_stats().queued == 1; });
           release.release();
@@ -438,7 +424,7 @@ TEST_F(Exhaustion, WithoutStacksTasksStayQueuedUntilOneIsFree) {
         runtime rt({.threads = 2, .stack_bytes = 1 << 20});
         std::atomic<int> ran{0};
         rt.run([&] {
-          allow_no_more_than(256 << 20);  // 1,000 stacks of 1 MiB do not fit
+          spool_test::allow_no_more_than(256 << 20);  // 1,000 stacks of 1 MiB do not fit
           for (int i = 0; i < 1000; ++i) {
             go([&ran] {
               this_fiber::sleep_for(2ms);  // holds its stack meanwhile

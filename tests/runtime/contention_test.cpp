@@ -99,7 +99,7 @@ TEST_F(Contention, LeavesFibersThatComputeApart) {
     part(self);
     const pid_t began_on = spool_test::thread_now();
     for (int i = 0; i < 2000; ++i) {
-      spool_test::compute_for(5us);
+      spool_test::compute_for(spool_test::thread_sanitized ? 100us : 5us);
       operate(self, 1);
       if (on_[self] != began_on) moved = true;
     }
@@ -206,7 +206,7 @@ TEST_P(FibersThatTalk, EndUpOnOneWorkerAfterTheyWereSpread) {
         },
         [&] {
           if (t.changed && !spread.exchange(true)) t.in_a_row = 0;
-          if (spread && t.in_a_row > 20'000) gathered = true;
+          if (spread && t.in_a_row > (spool_test::thread_sanitized ? 1'000 : 20'000)) gathered = true;
           return gathered || std::chrono::steady_clock::now() > give_up;
         });
     EXPECT_TRUE(spread) << "work did not spread, so nothing was shown";

@@ -14,7 +14,7 @@ namespace {
 using namespace spool;
 using namespace std::chrono_literals;
 
-constexpr int fibers = 1000;
+constexpr int fibers = spool_test::live_fibers(1000);
 
 struct numbered {
   int number;
@@ -36,7 +36,7 @@ void wait_somehow(int n) {
 
 class ExceptionState : public spool_test::WithWorkers {
  protected:
-  /// Runs `body(i)` on 1,000 fibers at once, returns on how many it was true.
+  /// Runs `body(i)` on so many fibers at once, returns on how many it was true.
   template <class F>
   int count_true(F body) {
     std::atomic<int> right{0};

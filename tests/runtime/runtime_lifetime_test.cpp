@@ -76,7 +76,7 @@ TEST_P(RuntimeLifetime, ManyFibersGiveTheirMemoryBack) {
     run([] {
       channel<int> gate;
       wait_group all;
-      for (int i = 0; i < 5000; ++i) all.go([&] { (void)gate.recv(); });
+      for (int i = 0; i < spool_test::live_fibers(5000); ++i) all.go([&] { (void)gate.recv(); });
       gate.close();
       all.wait();
     });

@@ -1,5 +1,6 @@
 // runtime: run, go, and several runtimes side by side.
 #include "captured_log.hpp"
+#include "threads.hpp"
 
 #include <support/runtimes.hpp>
 
@@ -213,7 +214,7 @@ TEST_P(Runtime, EverySpawnedTaskRunsOnce) {
 }
 
 TEST_P(Runtime, TasksThatWaitAllRunOnce) {
-  constexpr int tasks = 5'000;
+  constexpr int tasks = spool_test::live_fibers(5'000);
   std::atomic<int> ran{0};
   run([&] {
     for (int i = 0; i < tasks; ++i) {

@@ -1,28 +1,17 @@
 // Which thread runs the caller, how many there are, and work for the CPU.
 #pragma once
 
+#include <support/sanitized.hpp>
+
 #include <dirent.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <cstddef>
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SPOOL_TEST_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SPOOL_TEST_SANITIZED 1
-#endif
-#endif
+#include <thread>
 
 namespace spool_test {
-
-#ifdef SPOOL_TEST_SANITIZED
-inline constexpr bool sanitized = true;
-#else
-inline constexpr bool sanitized = false;
-#endif
 
 /// The calling thread. Not std::this_thread::get_id(): pthread_self is declared const, so a compiler may keep its answer
 /// over a wait after which the fiber is on another thread.
@@ -30,6 +19,10 @@ inline constexpr bool sanitized = false;
   asm volatile("");
   return ::gettid();
 }
+
+#ifdef BOOST_USE_TSAN
+inline const bool sanitizer_has_its_thread = (std::thread([] {}).join(), true);  // it starts one with the first of ours
+#endif
 
 inline std::size_t threads_of_process() {
   DIR* tasks = ::opendir("/proc/self/task");

@@ -2,8 +2,6 @@
 // that of its case.
 #pragma once
 
-#include <sys/resource.h>
-
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -14,9 +12,11 @@
 #include <string>
 #include <string_view>
 
+#include "../../support/process.hpp"
+
 namespace waiting_tasks {
 
-constexpr auto wait = std::chrono::milliseconds(50);
+constexpr auto wait_time = std::chrono::milliseconds(50);
 constexpr int waits = 20;
 
 // How much longer than asked the waits of a task took, on average over all of them; each task adds its own.
@@ -24,7 +24,7 @@ class lateness {
  public:
   using clock = std::chrono::steady_clock;
 
-  void add(clock::duration task_took) { total_ns_ += (task_took - waits * wait).count(); }
+  void add(clock::duration task_took) { total_ns_ += (task_took - waits * wait_time).count(); }
   double mean_us(std::size_t tasks) const {
     return static_cast<double>(total_ns_) / (static_cast<double>(tasks) * waits * 1000);
   }
@@ -43,15 +43,6 @@ inline double status_kib(std::string_view wanted) {
   return 0;
 }
 
-inline double cpu_seconds() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
 // TASKS sleep|reply
 template <class Run>
 int report(int argc, char** argv, const char* system, Run run_tasks) {
@@ -62,7 +53,7 @@ int report(int argc, char** argv, const char* system, Run run_tasks) {
     return 1;
   }
   const double before_kib = status_kib("VmRSS:");
-  const double cpu = cpu_seconds();
+  const double cpu = bench::cpu_seconds();
   const auto start = std::chrono::steady_clock::now();
   lateness late;
   run_tasks(tasks, way == "reply", late);
@@ -72,7 +63,7 @@ int report(int argc, char** argv, const char* system, Run run_tasks) {
       R"({"row": "waiting_tasks", "case": "%zu %s", "system": "%s", "metrics": {"total_s": %.3f, )"
       R"("waits_per_s": %.0f, "cpu_per_wait_ns": %.0f, "late_us": %.0f, "per_task_bytes": %.0f, "peak_mib": %.1f}})"
       "\n",
-      tasks, argv[2], system, seconds, count * waits / seconds, (cpu_seconds() - cpu) * 1e9 / (count * waits),
+      tasks, argv[2], system, seconds, count * waits / seconds, (bench::cpu_seconds() - cpu) * 1e9 / (count * waits),
       late.mean_us(tasks), (status_kib("VmHWM:") - before_kib) * 1024 / count, status_kib("VmHWM:") / 1024);
   return 0;
 }

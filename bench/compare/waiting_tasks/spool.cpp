@@ -17,9 +17,9 @@ void run_tasks(std::size_t tasks, bool reply, lateness& late) {
       const auto start = lateness::clock::now();
       for (int n = 0; n < waits; ++n) {
         if (reply) {
-          (void)spool::after(wait).recv();
+          (void)spool::after(wait_time).recv();
         } else {
-          spool::this_fiber::sleep_for(wait);
+          spool::this_fiber::sleep_for(wait_time);
         }
       }
       late.add(lateness::clock::now() - start);

@@ -15,7 +15,7 @@ using namespace waiting_tasks;
 
 void* wait_often(void* late) {
   const auto start = lateness::clock::now();
-  for (int n = 0; n < waits; ++n) std::this_thread::sleep_for(wait);
+  for (int n = 0; n < waits; ++n) std::this_thread::sleep_for(wait_time);
   static_cast<lateness*>(late)->add(lateness::clock::now() - start);
   return nullptr;
 }

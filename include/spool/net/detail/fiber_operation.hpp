@@ -134,8 +134,8 @@ class fiber_operation : public fiber_operation_base {
     using allocator_type = operation_allocator<std::byte>;
     using cancellation_slot_type = boost::asio::cancellation_slot;
 
-    explicit handler(fiber_operation& op) noexcept : op_(&op) {}
-    handler(handler&& other) noexcept : op_(std::exchange(other.op_, nullptr)) {}
+    explicit handler(fiber_operation& op) noexcept : op_(&op), memory_(&op.memory_) {}
+    handler(handler&& other) noexcept : op_(std::exchange(other.op_, nullptr)), memory_(other.memory_) {}
     handler& operator=(handler&&) = delete;
     ~handler() {
       if (op_ == nullptr) return;
@@ -149,7 +149,8 @@ class fiber_operation : public fiber_operation_base {
       std::exchange(op_, nullptr)->completed_.announce();
     }
 
-    allocator_type get_allocator() const noexcept { return allocator_type(op_->memory_); }
+    /// Asio asks a handler that was moved from, too, when starting the operation has thrown.
+    allocator_type get_allocator() const noexcept { return allocator_type(*memory_); }
     /// Not connected without a context: then Asio prepares for no cancellation.
     cancellation_slot_type get_cancellation_slot() const noexcept {
       return op_->ctx_ != nullptr ? op_->signal_.slot() : cancellation_slot_type();
@@ -157,6 +158,7 @@ class fiber_operation : public fiber_operation_base {
 
    private:
     fiber_operation* op_;
+    operation_memory* memory_;
   };
 
   value_type take(boost::system::error_code* ec) {

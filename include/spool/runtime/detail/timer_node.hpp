@@ -28,7 +28,8 @@ struct timer_node {
   std::size_t index = 0;         // place in that queue's heap; guarded by its lock
 };
 
-/// Arms `node` for `when`; the node must not be armed. Never waits.
+/// Arms `node` for `when`; the node must not be armed. Never waits. Throws, and it is not armed, for
+/// want of memory or, on a plain thread, of a thread that serves it.
 void arm_timer(timer_node& node, time_point when);
 
 /// True: the node was armed and will not fire. False: it has fired (mode unlocked: or is about to run), or was not armed.

@@ -1,0 +1,36 @@
+// Makes the n-th call of one kind fail, process-wide, and knows how much memory is in use.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <ostream>
+#include <string_view>
+
+namespace faults {
+
+enum class kind : std::uint8_t {
+  allocation,      // operator new
+  mapping,         // mmap
+  protection,      // mprotect
+  advice,          // madvise
+  event_fd,        // eventfd
+  thread_creation  // pthread_create
+};
+
+std::string_view name_of(kind what) noexcept;
+
+/// While it lives, the n-th call of this kind on any thread fails, once, as it does when the kernel has no more to give.
+class injection {
+ public:
+  injection(kind what, std::int64_t nth) noexcept;
+  ~injection();
+  injection(const injection&) = delete;
+  injection& operator=(const injection&) = delete;
+  /// Fewer calls than that were made so far: nothing has failed.
+  bool pending() const noexcept;
+};
+
+/// Blocks from operator new that were not deleted yet.
+std::int64_t live_allocations() noexcept;
+
+}  // namespace faults
