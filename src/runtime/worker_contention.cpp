@@ -55,6 +55,7 @@ void worker::meet_contention(contention_mark& mark) noexcept {
 
 void worker::end_turn() noexcept {
   renew_budget();
+  if (current_ == nullptr) return;  // a reactor's handler
   if (mover_ != current_ || current_->pinned_to != nullptr) {
     yield();
     return;
