@@ -7,8 +7,10 @@
 namespace spool::detail {
 namespace {
 
-constexpr const char* site_of(channel_side side) noexcept {
-  return side == channel_side::send ? "channel send" : "channel recv";
+/// What waits with a limit looks the same to a reader, and is not the same to who compares addresses.
+const char* site_of(channel_side side, bool unlimited) noexcept {
+  if (side == channel_side::send) return unlimited ? channel_send_wait : "channel send";
+  return unlimited ? channel_recv_wait : "channel recv";
 }
 
 [[gnu::noinline]] waiter::outcome wait_within(waiter& w, const wait_bounds& bounds, wait_site site) noexcept {
@@ -27,6 +29,8 @@ void* allocate_channel(std::size_t bytes, std::align_val_t alignment) {
   return ::operator new(bytes, alignment);
 }
 
+static_assert(sizeof(channel_base) == channel_head_bytes, "what follows are messages, which refer to what they like");
+
 alignas(channel_base) std::byte nil_channel_mark[sizeof(channel_base)];
 
 channel_status channel_base::wait_locked(channel_side side, void* slot, bool assigns, const wait_bounds& bounds) {
@@ -36,7 +40,7 @@ channel_status channel_base::wait_locked(channel_side side, void* slot, bool ass
   queue(side).push_back(node);
 
   const auto wait = [&] {
-    const wait_site site{site_of(side), this};
+    const wait_site site{site_of(side, node.alone), this};
     if (node.alone) [[likely]] return self.wait_unlocking(mu_, site);
     mu_.unlock();
     return wait_within(self, bounds, site);
@@ -92,7 +96,7 @@ channel_status done_status(const context& ctx) {
 
 channel_status wait_on_nil(channel_side side, const wait_bounds& bounds) {
   waiter self;
-  return status_of(wait_within(self, bounds, {site_of(side), nullptr}), bounds);
+  return status_of(wait_within(self, bounds, {site_of(side, bounds.none()), bounds.none() ? nobody : nullptr}), bounds);
 }
 
 void channel_handle::throw_moved_from(const char* operation) {

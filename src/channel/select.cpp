@@ -153,6 +153,11 @@ class selector {
     return nothing;
   }
 
+  /// Whether a case without a channel can become ready.
+  bool can_end() const noexcept {
+    return std::any_of(cases_.begin(), cases_.end(), [](const select_op* op) { return !op->on_channel(); });
+  }
+
   /// Step 3.
   selection wait();
   selection enter(std::size_t stalled);
@@ -269,7 +274,8 @@ selection selector::wait() {
   self_ = &self;
   places_ = &places;
   const time_point deadline = timeout_ == none ? time_point::max() : cases_[timeout_]->deadline;
-  const wait_site site{"select", channels_.size() == 0 ? nullptr : channels_[0]};
+  wait_site site{"select", can_end() ? nullptr : nobody};
+  if (channels_.size() != 0) site.object = channels_[0];
 
   for (std::size_t stalled = none;;) {
     const selection ready = enter(stalled);

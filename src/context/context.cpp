@@ -44,7 +44,8 @@ void context::wait() const {
   // No short cut for done(): the hook takes the node's lock, so that everything below is done, too, when this returns.
   detail::waiter self;
   const detail::done_hook end(*this, self, detail::waiter::done);
-  self.wait({"context", node_.get()});
+  const void* watched = node_.get();
+  self.wait({"context", watched != nullptr ? watched : detail::nobody});
 }
 
 std::stop_token context::stop_token() const { return node_ ? detail::core_of(*this)->stop_token() : std::stop_token{}; }

@@ -7,7 +7,9 @@
 #include <sanitizer/lsan_interface.h>
 #endif
 
+#include <chrono>
 #include <csignal>
+#include <utility>
 
 namespace spool::detail {
 namespace {
@@ -25,6 +27,9 @@ bool signal_handlers_installed() noexcept {
   }
   return false;
 }
+
+// A wait this long is not one that is about to begin.
+constexpr std::chrono::milliseconds settled{100};
 
 struct look {
   bool rest = false;
@@ -51,8 +56,20 @@ look look_around() noexcept {
   return seen;
 }
 
-bool runs_a_task(const fiber& f) noexcept {
-  return f.busy.load(std::memory_order_relaxed);
+/// Claims what they wait on; registry lock held. False: somebody else has claimed one, which ends it.
+bool abandon(std::vector<fiber*>& stuck) noexcept {
+  for (std::size_t i = 0; i < stuck.size(); ++i) {
+    fiber* f = stuck[i];
+    if (!f->waiting.load()->claim(waiter::abandoned)) {
+      stuck.resize(i);
+      return false;
+    }
+    intrusive_list<fiber>::erase(*f);
+#ifdef BOOST_USE_ASAN
+    __lsan_register_root_region(f->stack.low, f->stack.bytes);  // reported as a leak already; what it holds is not lost
+#endif
+  }
+  return true;
 }
 
 }  // namespace
@@ -66,39 +83,42 @@ bool nothing_can_happen() noexcept {
   return look_around() == first;
 }
 
-std::vector<std::string> describe_remaining(scheduler& s) {
-  std::vector<std::string> lines;
-  const std::lock_guard lock(s.registry_mutex());
-  auto& fibers = s.fibers();
-  for (fiber* f = fibers.front(); f != nullptr; f = fibers.next(*f)) {
-    if (runs_a_task(*f)) lines.push_back(s.describe(*f));
-  }
-  return lines;
-}
-
-std::vector<std::string> abandon_waiting(scheduler& s) {
-  std::vector<std::string> lines;
+std::vector<fiber_info> abandon_waiting(scheduler& s) {
+  std::vector<fiber_info> lost = list_fibers(s);
   std::vector<fiber*> stuck;
   {
     const std::lock_guard lock(s.registry_mutex());
     auto& fibers = s.fibers();
     for (fiber* f = fibers.front(); f != nullptr; f = fibers.next(*f)) {
-      if (!runs_a_task(*f)) continue;
+      if (!f->busy()) continue;
       // A fiber in a primitive of Boost's cannot be taken out of it.
       if (f->guest || f->in_boost.load() || f->waiting.load() == nullptr) return {};
       stuck.push_back(f);
     }
-    for (fiber* f : stuck) {
-      if (!f->waiting.load()->claim(waiter::abandoned)) return {};
-      lines.push_back(s.describe(*f));
-      intrusive_list<fiber>::erase(*f);
-#ifdef BOOST_USE_ASAN
-      __lsan_register_root_region(f->stack.low, f->stack.bytes);  // reported as a leak already; what it holds is not lost
-#endif
-    }
+    if (!abandon(stuck)) return {};
   }
   s.give_up(stuck.size());
-  return lines;
+  return lost;
+}
+
+std::vector<fiber_info> abandon_waiting_on_nobody(scheduler& s) {
+  std::vector<fiber_info> lost;
+  std::vector<fiber*> stuck;
+  const time_point now = clock::now();
+  {
+    const std::lock_guard lock(s.registry_mutex());
+    auto& fibers = s.fibers();
+    for (fiber* f = fibers.front(); f != nullptr; f = fibers.next(*f)) {
+      if (f->wait_object.load() != nobody || f->waiting.load() == nullptr || !f->busy()) continue;
+      fiber_info info = s.describe(*f, now);
+      if (info.waits_for < settled) continue;
+      stuck.push_back(f);
+      lost.push_back(std::move(info));
+    }
+    abandon(stuck);
+  }
+  if (!stuck.empty()) s.give_up(stuck.size());
+  return lost;
 }
 
 }  // namespace spool::detail

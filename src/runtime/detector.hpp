@@ -4,8 +4,8 @@
 // whoever holds a reference to what. Two looks around the count of threads see the same activity, so it held at one instant.
 #pragma once
 
-#include <cstddef>
-#include <string>
+#include <spool/runtime/detail/fiber_list.hpp>
+
 #include <vector>
 
 namespace spool::detail {
@@ -15,11 +15,12 @@ class scheduler;
 /// True: no fiber that waits now, of any runtime, can ever wake.
 bool nothing_can_happen() noexcept;
 
-/// Descriptions of the fibers of `s` that run a task and have not ended.
-std::vector<std::string> describe_remaining(scheduler& s);
-
 /// Takes the waiting fibers of `s` out of what they wait on, never to be resumed, and counts them as ended. To be called
 /// when nothing_can_happen(). Returns what it gave up; empty when one of them was claimed after all.
-std::vector<std::string> abandon_waiting(scheduler& s);
+std::vector<fiber_info> abandon_waiting(scheduler& s);
+
+/// The same for those fibers that wait where nobody can find them: on a nil channel, on the background context. Of these
+/// alone it holds whatever else goes on in the process.
+std::vector<fiber_info> abandon_waiting_on_nobody(scheduler& s);
 
 }  // namespace spool::detail

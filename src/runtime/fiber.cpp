@@ -51,9 +51,18 @@ fiber::~fiber() {
   owner.delist(*this);
 }
 
+namespace {
+std::size_t usable_bytes(const stack_memory& stack) noexcept {
+  return (stack.bytes - stack.color * color_bytes - sizeof(fiber)) & ~std::size_t{63};
+}
+}  // namespace
+
+fiber* fiber::runner_on(const stack_memory& stack) noexcept {
+  return reinterpret_cast<fiber*>(stack.low + usable_bytes(stack));
+}
+
 fiber* fiber::make_runner(scheduler& owner, stack_memory stack) noexcept {
-  const std::size_t top = stack.bytes - stack.color * color_bytes - sizeof(fiber);
-  const std::size_t usable = top & ~std::size_t{63};
+  const std::size_t usable = usable_bytes(stack);
   auto* f = new (static_cast<void*>(stack.low + usable)) fiber(owner, nullptr, false);
   f->stack = stack;
   auto context = boost::fibers::make_worker_context(boost::fibers::launch::post,
@@ -81,7 +90,7 @@ void fiber::execute(task& t) {
   const start_site where = t.where();
   start_file.store(where.file, std::memory_order_relaxed);
   start_line.store(where.line, std::memory_order_relaxed);
-  busy.store(true, std::memory_order_relaxed);
+  at_work.store(&t, std::memory_order_relaxed);
   try {
     t.run();
   } catch (const boost::context::detail::forced_unwind&) {
@@ -95,7 +104,7 @@ void fiber::execute(task& t) {
 }
 
 void fiber::end_task() noexcept {
-  busy.store(false, std::memory_order_relaxed);
+  at_work.store(nullptr, std::memory_order_relaxed);
   id.store(0, std::memory_order_relaxed);
   for (void*& slot : slots) slot = nullptr;
   if (name != nullptr) owner.rename(*this, {});
@@ -117,7 +126,6 @@ std::uint64_t fiber::ensure_id() noexcept {
 guest_fiber::guest_fiber(scheduler& s, boost::fibers::context* ctx) noexcept : fiber(s, ctx, true) {
   inside_boost = true;
   start_file.store("boost::fibers::fiber", std::memory_order_relaxed);
-  busy.store(true, std::memory_order_relaxed);
   owner.count_guest(+1);
 }
 

@@ -33,6 +33,8 @@ class fiber : public runnable, public list_hook, public boost::fibers::fiber_pro
  public:
   enum state : std::uint32_t { running, notified, parked };
 
+  /// The runner whose stack this is, if one was made on it.
+  static fiber* runner_on(const stack_memory& stack) noexcept;
   /// A runner that is not yet started, on a stack from the owner's depot.
   static fiber* make_runner(scheduler& owner, stack_memory stack) noexcept;
   ~fiber() override;
@@ -61,12 +63,14 @@ class fiber : public runnable, public list_hook, public boost::fibers::fiber_pro
   stack_memory stack;
 
   // What reports show. Written by the fiber, read by reporters at any time: hence atomics, relaxed.
-  std::atomic<bool> busy{false};          // runs a task (a guest: always)
+  std::atomic<const task*> at_work{nullptr};  // on this task; null: waits for one
+  bool busy() const noexcept { return guest || at_work.load(std::memory_order_relaxed) != nullptr; }
   std::atomic<bool> in_boost{false};      // waits in a primitive of Boost.Fiber
   std::atomic<const char*> start_file{""};
   std::atomic<std::uint32_t> start_line{0};
   std::atomic<const char*> wait_what{nullptr};
   std::atomic<const void*> wait_object{nullptr};
+  std::atomic<std::uint32_t> wait_since{0};  // by coarse_clock; two waits of one fiber differ in it if a tick lies between
   std::atomic<waiter*> waiting{nullptr};
   std::atomic<std::uint64_t> id{0};       // given out when first asked for
   std::string* name = nullptr;            // guarded by the scheduler's registry lock

@@ -2,12 +2,17 @@
 
 #include "base/log.hpp"
 #include "blocked_signals.hpp"
+#include "coarse_clock.hpp"
 #include "detector.hpp"
 #include "futex.hpp"
+#include "leak_finder.hpp"
 #include "plain_threads.hpp"
 #include "scheduler.hpp"
+#include "stack_sample.hpp"
 
-#include <fmt/ranges.h>
+#include <spool/runtime/detail/fiber_list.hpp>
+
+#include <fmt/format.h>
 
 #include <pthread.h>
 
@@ -24,6 +29,8 @@ constexpr auto tick = 4ms;
 constexpr auto overdue = 2ms;       // a timer this late belongs to a worker that does not look
 constexpr auto report_every = 10s;
 constexpr auto longest_patience = 1000ms;
+constexpr auto look_every = 500ms;    // through the waits of all fibers
+constexpr int most_of_the_time = 50;  // between two looks, in times of what a look takes
 
 }  // namespace
 
@@ -41,20 +48,24 @@ void monitor::stop() noexcept {
 }
 
 void monitor::wake() noexcept {
-  if (word_.load(std::memory_order_seq_cst) == 1 && word_.exchange(0, std::memory_order_seq_cst) == 1) futex_wake(word_);
+  if (word_.load(std::memory_order_seq_cst) != 1) return;
+  coarse_clock::set(clock::now());
+  if (word_.exchange(0, std::memory_order_seq_cst) == 1) futex_wake(word_);
 }
 
 void monitor::run() noexcept {
   const own_thread counted;
   ::pthread_setname_np(::pthread_self(), (scheduler_.options().name.substr(0, 10) + "-mon").c_str());
-  pulses_.resize(scheduler_.workers().size());
+  turns_.resize(scheduler_.workers().size());
   auto pace = std::chrono::milliseconds(tick);
   auto patience = std::chrono::milliseconds(tick);
   while (exit_.load(std::memory_order_seq_cst) == 0) {
     const bool stopping = scheduler_.stopping();
+    coarse_clock::set(clock::now());
     if (scheduler_.at_rest() && !stopping) {
       // Who cannot be proven stuck now may be later: a thread that could have woken it ends, or comes to wait itself.
       const bool settled = look_for_deadlock();
+      if (!settled) look_for_rings(clock::now());
       if (rest_until(settled ? time_point::max() : clock::now() + patience)) patience = tick;
       patience = std::min<std::chrono::milliseconds>(patience * 2, longest_patience);
       continue;
@@ -62,6 +73,7 @@ void monitor::run() noexcept {
     futex_wait(exit_, 0, clock::now() + pace);
     const time_point now = clock::now();
     relieve_busy_workers(now);
+    look_for_rings(now);
     patience = tick;
     if (stopping) {
       watch_the_end(now);
@@ -88,14 +100,50 @@ void monitor::relieve_busy_workers(time_point now) noexcept {
     worker& w = *workers[i];
     if (w.timers.next_deadline() < now - overdue) w.timers.fire_due(now);
     const std::uint64_t pulse = w.switches_.load(std::memory_order_relaxed);
-    const bool at_one_fiber = pulse == pulses_[i];
+    const bool at_one_fiber = pulse == turns_[i].pulse;
     const bool stuck = at_one_fiber && !w.queue.empty();
-    pulses_[i] = pulse;
+    turns_[i].pulse = pulse;
+    watch_for_stuck(i, at_one_fiber && w.runs(), now);
     if (stuck) scheduler_.ask_for_relief();
     if (at_one_fiber) w.give_back_moved();
     if (stuck || !scheduler_.inbox_empty()) scheduler_.idle().wake_one();
   }
   if (scheduler_.reactor_unattended()) have_reactor_served();
+}
+
+/// A worker that has been at one fiber for longer than stuck_after: which fiber, and where it is. Again at twice the time.
+void monitor::watch_for_stuck(std::size_t i, bool at_one_fiber, time_point now) noexcept {
+  turn& t = turns_[i];
+  if (!at_one_fiber || t.pulse == 0 || scheduler_.options().stuck_after.count() == 0) {
+    t.began = {};
+    return;
+  }
+  if (t.began == time_point{}) {
+    t.began = now;
+    t.report_after = scheduler_.options().stuck_after;
+  }
+  if (now - t.began < t.report_after) return;
+  t.report_after *= 2;
+  worker& w = *scheduler_.workers()[i];
+  const stack_sample sample = sample_stack(w.thread());
+  if (w.switches_.load(std::memory_order_relaxed) != t.pulse) return;  // it has gone on meanwhile
+  if (sample.running == nullptr && !sample.calls.empty()) return;         // at home, and waits for a CPU
+  log()->warn("spool: worker {} of runtime \"{}\" has been kept for {:.1f} s by one turn of {}. The others take its queue; "
+               "put calls that block into spool::blocking, and yield in long computations. It is at{}",
+               i, scheduler_.options().name, std::chrono::duration<double>(now - t.began).count(),
+               scheduler_.describe(sample.running), sample.calls.empty() ? " (no answer)" : sample.calls);
+}
+
+/// Reports mutexes that fibers hold against each other, whatever else still runs.
+void monitor::look_for_rings(time_point now) noexcept {
+  if (now < next_ring_look_ || scheduler_.options().on_deadlock == deadlock_policy::off) return;
+  const auto rings = rings_.look(scheduler_, now);
+  next_ring_look_ = now + std::max<clock::duration>(look_every, most_of_the_time * (clock::now() - now));
+  for (const lock_ring& r : rings) {
+    log()->error("spool: deadlock (suspected): these {} fibers wait in a ring, each for a mutex that the next has locked:{}{}{}",
+                  r.ring.size(), to_lines(r.ring), r.behind.empty() ? "" : "\n  and for one of these mutexes also",
+                  to_lines(r.behind));
+  }
 }
 
 /// By a sleeper, else by a worker that goes home for it after its present turn.
@@ -114,14 +162,23 @@ bool monitor::look_for_deadlock() noexcept {
   if (scheduler_.live() == 0 || scheduler_.activity() == reported_activity_) return true;
   if (!nothing_can_happen()) return false;
   reported_activity_ = scheduler_.activity();
-  const auto lines = describe_remaining(scheduler_);
-  log()->error("spool: deadlock (proven): nothing in this process can wake these {} fibers of runtime \"{}\":\n  {}",
-                lines.size(), scheduler_.options().name, fmt::join(lines, "\n  "));
+  const auto stuck = list_fibers(scheduler_);
+  log()->error("spool: deadlock (proven): nothing in this process can wake these {} fibers of runtime \"{}\":{}",
+                stuck.size(), scheduler_.options().name, to_lines(stuck));
   if (scheduler_.options().on_deadlock == deadlock_policy::abort) {
     log()->flush();
     std::abort();
   }
   return true;
+}
+
+/// Fibers that are proven unable to wake, given up.
+std::vector<fiber_info> monitor::find_lost(time_point now) noexcept {
+  if (nothing_can_happen()) return abandon_waiting(scheduler_);
+  if (now < next_nobody_look_) return {};
+  auto lost = abandon_waiting_on_nobody(scheduler_);
+  next_nobody_look_ = now + std::max<clock::duration>(look_every, most_of_the_time * (clock::now() - now));
+  return lost;
 }
 
 void monitor::watch_the_end(time_point now) noexcept {
@@ -130,22 +187,31 @@ void monitor::watch_the_end(time_point now) noexcept {
     next_report_ = now + report_every;
   }
   if (scheduler_.live() == 0) return;
-  if (nothing_can_happen()) {
-    const auto lines = abandon_waiting(scheduler_);
-    if (!lines.empty()) {
-      log()->error("spool: leak (proven): the run of runtime \"{}\" ends without these {} fibers, which nothing can wake:\n  {}",
-                    scheduler_.options().name, lines.size(), fmt::join(lines, "\n  "));
-      return;
-    }
+  const auto lost = find_lost(now);
+  if (!lost.empty()) {
+    log()->error("spool: leak (proven): the run of runtime \"{}\" ends without these {} fibers, which nothing can wake:{}",
+                  scheduler_.options().name, lost.size(), to_lines(lost));
+    return;
   }
   const auto& limit = scheduler_.options().stop_timeout;
   const bool late = limit && now - stop_began_ >= *limit;
   if (!late && now < next_report_) return;
   next_report_ = now + report_every;
-  const auto lines = describe_remaining(scheduler_);
-  log()->warn("spool: the run of runtime \"{}\" has waited {} s for {} fibers to end:\n  {}", scheduler_.options().name,
+  const auto unreachable = find_unreachable();
+  auto remaining = list_fibers(scheduler_);
+  log()->warn("spool: the run of runtime \"{}\" has waited {} s for {} fibers to end:{}", scheduler_.options().name,
                std::chrono::duration_cast<std::chrono::seconds>(now - stop_began_).count(), scheduler_.live(),
-               fmt::join(lines, "\n  "));
+               to_lines(remaining));
+  std::vector<fiber_info> leaked;
+  for (const fiber_info& f : remaining) {
+    if (std::find(unreachable.begin(), unreachable.end(), f.id) != unreachable.end()) leaked.push_back(f);
+  }
+  if (!leaked.empty()) {
+    log()->warn("spool: leak (suspected): of these, {} wait on channels to which nobody else has a handle:{}", leaked.size(),
+                 to_lines(leaked));
+  }
+  forget(remaining);
+  forget(leaked);
   if (late) {
     log()->critical("spool: stop_timeout of {} ms has passed; terminating", limit->count());
     log()->flush();

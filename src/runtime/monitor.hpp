@@ -2,6 +2,8 @@
 // nothing moves, the search for fibers that can never go on. It sleeps while all workers sleep.
 #pragma once
 
+#include "wait_graph.hpp"
+
 #include <spool/base/clock.hpp>
 
 #include <atomic>
@@ -25,6 +27,9 @@ class monitor {
  private:
   void run() noexcept;
   void relieve_busy_workers(time_point now) noexcept;
+  void watch_for_stuck(std::size_t worker, bool at_one_fiber, time_point now) noexcept;
+  void look_for_rings(time_point now) noexcept;
+  std::vector<fiber_info> find_lost(time_point now) noexcept;
   void have_reactor_served() noexcept;
   bool look_for_deadlock() noexcept;
   bool rest_until(time_point until) noexcept;
@@ -33,7 +38,15 @@ class monitor {
   scheduler& scheduler_;
   std::atomic<std::uint32_t> word_{0};  // 1 while it sleeps for as long as nothing runs
   std::atomic<std::uint32_t> exit_{0};  // the monitor waits on it between ticks
-  std::vector<std::uint64_t> pulses_;
+  struct turn {
+    std::uint64_t pulse = 0;
+    time_point began{};          // seen first; 0: the worker sleeps, or goes from fiber to fiber
+    std::chrono::milliseconds report_after{};
+  };
+  std::vector<turn> turns_;      // of the workers
+  ring_finder rings_;
+  time_point next_ring_look_{};
+  time_point next_nobody_look_{};
   std::size_t next_to_serve_ = 0;
   std::uint64_t reported_activity_ = 0;  // the state that was reported, not to be reported twice
   time_point stop_began_{};

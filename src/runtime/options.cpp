@@ -78,6 +78,9 @@ runtime_options checked(runtime_options options) {
   if (options.stop_timeout && options.stop_timeout->count() < 0) {
     throw std::invalid_argument("runtime_options::stop_timeout is negative; leave it empty to wait for as long as it takes");
   }
+  if (options.stuck_after.count() < 0) {
+    throw std::invalid_argument("runtime_options::stuck_after is negative; 0 switches the watchdog off");
+  }
   return options;
 }
 

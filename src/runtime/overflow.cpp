@@ -6,6 +6,7 @@
 #include "worker.hpp"
 
 #include <sys/mman.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -31,13 +32,32 @@ void say(std::uint64_t number) noexcept {
   say(p);
 }
 
-// Only write(2) and reads of memory here: this runs in a signal handler.
-void name_the_fiber(const stack_memory& stack) noexcept {
-  worker* w = current_worker();
-  const fiber* f = w != nullptr ? w->current() : nullptr;
+std::byte* stack_pointer(const void* context) noexcept {
+  const mcontext_t& registers = static_cast<const ucontext_t*>(context)->uc_mcontext;
+#if defined(__x86_64__)
+  return reinterpret_cast<std::byte*>(registers.gregs[REG_RSP]);
+#elif defined(__aarch64__)
+  return reinterpret_cast<std::byte*>(registers.sp);
+#else
+  return nullptr;
+#endif
+}
+
+/// The fiber that ran out of `stack`; null: who faulted only hit its guard. It is the one whose stack the thread is on. In the
+/// middle of a switch that is not the worker's current fiber, and a frame larger than the guard is not on that stack either.
+fiber* who_overflowed(const stack_memory& stack, const void* context) noexcept {
+  const std::byte* sp = stack_pointer(context);
+  if (sp >= stack.low - stack_depot::guard_bytes && sp < stack.low + stack.bytes) return fiber::runner_on(stack);
+  const worker* w = current_worker();
+  fiber* f = w != nullptr ? w->current() : nullptr;
+  return f != nullptr && f->stack.low == stack.low ? f : nullptr;
+}
+
+// Only write(2), atomics and reads of memory here: this runs in a signal handler.
+void name_the_fiber(fiber* f, const stack_memory& stack) noexcept {
   say("\nspool: stack overflow in fiber ");
-  if (f != nullptr && f->stack.low == stack.low) {
-    say(f->id.load(std::memory_order_relaxed));
+  if (f->busy()) {
+    say(f->ensure_id());
     say(" \"");
     say(f->name != nullptr ? f->name->c_str() : "");
     say("\", started at ");
@@ -45,7 +65,7 @@ void name_the_fiber(const stack_memory& stack) noexcept {
     say(":");
     say(f->start_line.load(std::memory_order_relaxed));
   } else {
-    say("(unknown)");
+    say("(none: between two tasks)");
   }
   say(", stack size ");
   say(stack.bytes);
@@ -54,8 +74,8 @@ void name_the_fiber(const stack_memory& stack) noexcept {
 
 void on_fault(int signal, siginfo_t* info, void* context) {
   const stack_depot::location at = stack_depot::find(info->si_addr);
-  if (at.in_guard) {
-    name_the_fiber(at.stack);
+  if (fiber* overflowed = at.in_guard ? who_overflowed(at.stack, context) : nullptr) {
+    name_the_fiber(overflowed, at.stack);
     struct sigaction standard {};
     standard.sa_handler = SIG_DFL;
     ::sigaction(SIGSEGV, &standard, nullptr);

@@ -28,6 +28,10 @@ runtime* runtime::current() noexcept {
   return s != nullptr ? &s->handle() : nullptr;
 }
 
+stack_usage runtime::stack_usage() const {
+  return core_->stack_usage();
+}
+
 void runtime::begin_run() {
   if (detail::current_scheduler() == core_.get()) {
     throw std::logic_error(

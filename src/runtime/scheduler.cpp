@@ -1,6 +1,7 @@
 #include "scheduler.hpp"
 
 #include "asymmetric_fence.hpp"
+#include "coarse_clock.hpp"
 #include "overflow.hpp"
 #include "seeded.hpp"
 #include "thread_state.hpp"
@@ -20,6 +21,7 @@ scheduler::scheduler(runtime_options options, runtime& handle, std::unique_ptr<s
       stacks_(stack_depot::of_size(options_.stack_bytes)),
       helpers_(options_.blocking_threads, options_.name),
       monitor_(*this) {
+  coarse_clock::set(clock::now());
   prepare_fences();
   install_overflow_handler();
   try {

@@ -11,6 +11,7 @@
 #include "stack_depot.hpp"
 #include "worker.hpp"
 
+#include <spool/runtime/detail/fiber_list.hpp>
 #include <spool/runtime/detail/reactor.hpp>
 #include <spool/runtime/runtime.hpp>
 
@@ -78,7 +79,9 @@ class scheduler {
   void delist(fiber& f) noexcept;
   void rename(fiber& f, std::string_view name);
   void report_escaped_exception(const fiber& f) noexcept;
-  std::string describe(const fiber& f) const;        // registry lock held
+  fiber_info describe(fiber& f, time_point now) const;  // registry lock held
+  std::string describe(const fiber* f) const;           // f may have ended
+  spool::stack_usage stack_usage() const;
   std::mutex& registry_mutex() noexcept { return registry_mutex_; }
   intrusive_list<fiber>& fibers() noexcept { return fibers_; }
 
@@ -146,7 +149,7 @@ class scheduler {
   attachment retired_;                      // the last run's: references to its root() may still be about
   bool attachment_ended_ = false;           // since the last end, until the next run begins
   mutable std::mutex registry_mutex_;
-  intrusive_list<fiber> fibers_;            // guarded by registry_mutex_
+  mutable intrusive_list<fiber> fibers_;    // guarded by registry_mutex_
 
   std::vector<std::unique_ptr<worker>> workers_;
   blocking_threads helpers_;

@@ -137,6 +137,7 @@ std::size_t stack_depot::take(std::span<stack_memory> wanted) noexcept {
 
 void stack_depot::give_back(stack_memory stack) noexcept {
   const std::lock_guard lock(mutex_);
+  if (watched_) [[unlikely]] high_water_ = std::max(high_water_, touched(stack));
   const std::size_t kept = free_.size() < warm_stacks ? std::min(warm_bytes, stack.bytes) : 0;
   ::madvise(stack.low, stack.bytes - kept, MADV_DONTNEED);
   free_.push_back(stack);  // capacity was reserved with the slab
@@ -185,6 +186,26 @@ stack_depot::location stack_depot::find(const void* address) noexcept {
     return {offset % s->stride() < guard_bytes, s->stack(offset / s->stride())};
   }
   return {};
+}
+
+std::size_t stack_depot::touched(const stack_memory& stack) noexcept {
+  std::array<unsigned char, 256> resident;
+  for (std::size_t offset = 0; offset < stack.bytes;) {
+    const std::size_t bytes = std::min(stack.bytes - offset, resident.size() * page_bytes);
+    if (::mincore(stack.low + offset, bytes, resident.data()) != 0) return 0;
+    const unsigned char* end = resident.data() + bytes / page_bytes;
+    const auto* first = static_cast<const unsigned char*>(resident.data());
+    const auto* lowest = std::find_if(first, end, [](unsigned char page) { return (page & 1) != 0; });
+    if (lowest != end) return stack.bytes - offset - static_cast<std::size_t>(lowest - first) * page_bytes;
+    offset += bytes;
+  }
+  return 0;
+}
+
+std::size_t stack_depot::watch_high_water() noexcept {
+  const std::lock_guard lock(mutex_);
+  watched_ = true;
+  return high_water_;
 }
 
 bool stack_depot::guarded(const stack_memory& stack) noexcept {

@@ -4,7 +4,7 @@
 //
 // Guards: MADV_GUARD_INSTALL (Linux 6.13+: no mapping per guard), else mprotect, whose every guard splits a mapping
 // (vm.max_map_count bounds them). A guard that cannot be set is never passed over: its stack is not handed out.
-// SPOOL_STACK_GUARDS=auto|mprotect|none chooses.
+// SPOOL_STACK_GUARDS=auto|madvise|mprotect|none chooses; what the kernel cannot do becomes mprotect.
 #pragma once
 
 #include <algorithm>
@@ -42,6 +42,11 @@ class stack_depot {
 
   std::size_t stack_bytes() const noexcept { return stack_bytes_; }
 
+  /// Bytes of the stack from its top to the lowest page that was touched. Asks the kernel.
+  static std::size_t touched(const stack_memory& stack) noexcept;
+  /// The most that was touched of a stack that was given back since the first call.
+  std::size_t watch_high_water() noexcept;
+
   struct location {
     bool in_guard = false;
     stack_memory stack;
@@ -65,6 +70,8 @@ class stack_depot {
   std::size_t fresh_used_ = 0;
   std::size_t next_slab_stacks_ = 64;
   bool reported_ = false;
+  bool watched_ = false;                    // high_water_ is kept
+  std::size_t high_water_ = 0;
 };
 
 /// One worker's own stacks for runners to come. It takes more at a time the more it is asked for.

@@ -1,5 +1,6 @@
 // The switch from fiber to fiber: parking, yielding and waking. Its steps are so short that calling each of them took a
 // third of its time: what runs at every switch is flattened into one function, and what is rare is kept out of line.
+#include "coarse_clock.hpp"
 #include "scheduler.hpp"
 #include "thread_state.hpp"
 #include "worker.hpp"
@@ -203,6 +204,7 @@ void worker::push_pinned(fiber& f) noexcept {
 void fiber::begin_wait(waiter& w, wait_site site) noexcept {
   wait_object.store(site.object, std::memory_order_relaxed);
   wait_what.store(site.what, std::memory_order_relaxed);
+  wait_since.store(coarse_clock::now(), std::memory_order_relaxed);
   waiting.store(&w, std::memory_order_relaxed);
 }
 

@@ -52,6 +52,11 @@ std::string_view name() noexcept {
   return f != nullptr && f->name != nullptr ? std::string_view(*f->name) : std::string_view();
 }
 
+std::size_t stack_high_water() {
+  detail::fiber* f = current_fiber();
+  return f != nullptr && f->stack ? detail::stack_depot::touched(f->stack) : 0;
+}
+
 pin::pin() noexcept {
   detail::fiber* f = current_fiber();
   if (f != nullptr && f->pins++ == 0) f->pinned_to = detail::current_worker();

@@ -21,11 +21,14 @@ void set_current_worker(worker* w) noexcept {
   tls_worker = w;
 }
 
-// Here because it is called so often: it looks at the variable itself, once, before a yield.
-void spend_budget() noexcept {
+// Here because it is called so often: it looks at the variable itself, once, before a yield. What runs on a worker outside
+// of fibers (a reactor's handlers) spends budget too; it does not matter.
+const fiber* spend_budget() noexcept {
   asm volatile("");
   worker* w = tls_worker;
-  if (w != nullptr && w->current() != nullptr) w->spend_budget();
+  if (w == nullptr) return nullptr;
+  if (w->spend_budget()) [[unlikely]] return w->end_turn_of_caller();
+  return w->current();
 }
 
 }  // namespace spool::detail

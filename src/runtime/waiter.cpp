@@ -44,6 +44,11 @@ bool armed(timer_node& timer, time_point when) noexcept try {
 
 }  // namespace
 
+const char nobody[] = "nobody";
+const char mutex_wait[] = "mutex";
+const char channel_send_wait[] = "channel send";
+const char channel_recv_wait[] = "channel recv";
+
 waiter::waiter() noexcept : fiber_(current_fiber()) {}
 
 void waiter::rearm() noexcept {

@@ -63,10 +63,17 @@ class alignas(cache_line_bytes) worker : public list_hook {
   /// Any thread: fibers that moved here while this worker computes go to whoever has the time.
   void give_back_moved() noexcept;
 
-  void spend_budget() noexcept {
+  /// True: it was the last of the turn.
+  bool spend_budget() noexcept {
     const unsigned left = budget_.load(std::memory_order_relaxed) - 1;
     budget_.store(left, std::memory_order_relaxed);
-    if (left == 0) [[unlikely]] end_turn();
+    return left == 0;
+  }
+  /// Of the fiber that calls, which it returns: it may come back on another worker. Null outside of fibers.
+  [[gnu::cold]] const fiber* end_turn_of_caller() noexcept {
+    const fiber* self = current_;
+    end_turn();
+    return self;
   }
   void count_spawned() noexcept { spawned_.store(spawned_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
   void count_finished() noexcept {
@@ -114,6 +121,9 @@ class alignas(cache_line_bytes) worker : public list_hook {
   std::atomic<time_point> boost_deadline{time_point::max()};  // the earliest of Boost's sleepers here
   bool asleep_in_set = false;                  // guarded by idle_set's lock
   void wake_thread() noexcept;
+  /// From any thread: it neither sleeps nor naps.
+  bool runs() const noexcept { return sleep_word_.load(std::memory_order_relaxed) == awake; }
+  pthread_t thread() noexcept { return thread_.native_handle(); }
   std::uint64_t random() noexcept;
   /// Operations of its fibers so far, and their switches. From any thread: a moment's truth, off by a turn at worst.
   std::uint64_t steps() const noexcept {

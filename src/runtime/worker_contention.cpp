@@ -57,6 +57,7 @@ void worker::meet_contention(contention_mark& mark) noexcept {
 void worker::end_turn() noexcept {
   if (owner.driver() != nullptr) owner.driver()->note_preemption();
   renew_budget();
+  if (current_ == nullptr) return;  // a reactor's handler
   if (mover_ != current_ || current_->pinned_to != nullptr) {
     yield();
     return;

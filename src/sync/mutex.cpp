@@ -97,7 +97,7 @@ detail::waiter::outcome mutex::lock_slow(detail::wait_limit limit) {
   queued self;
   self.alone = limit.none();
   while (!take_or_queue(self)) {
-    const detail::waiter::outcome how = limit.wait(self.self, {"mutex", this});
+    const detail::waiter::outcome how = limit.wait(self.self, {detail::mutex_wait, &owner_});
     if (how != detail::waiter::done) {
       withdraw(self);
       return how;
@@ -108,12 +108,22 @@ detail::waiter::outcome mutex::lock_slow(detail::wait_limit limit) {
   return detail::waiter::done;
 }
 
+bool mutex::lock_until(detail::time_point deadline) {
+  const detail::fiber* self = detail::spend_budget();
+  const bool locked_now = take_free() || take_contended() || lock_slow(deadline) == detail::waiter::done;
+  return locked_now && own(self);
+}
+
 error mutex::lock(const context& ctx) {
-  detail::spend_budget();
+  const detail::fiber* self = detail::spend_budget();
   const detail::wait_limit limit(ctx);
   if (limit.canceled()) return limit.to_error(detail::waiter::canceled);
-  if (take_free()) return {};
-  return limit.to_error(lock_slow(limit));
+  if (!take_free()) {
+    const detail::waiter::outcome how = lock_slow(limit);
+    if (how != detail::waiter::done) return limit.to_error(how);
+  }
+  own(self);
+  return {};
 }
 
 void mutex::unlock_slow() {

@@ -86,6 +86,42 @@ TEST_P(Guard, AStackUsedAgainIsStillGuarded) {
   }
 }
 
+/// Touches about `bytes` of the stack below.
+[[gnu::noinline]] void touch(std::size_t bytes) {
+  auto* frame = static_cast<volatile char*>(__builtin_alloca(bytes));
+  for (std::size_t i = 0; i < bytes; i += 1024) frame[i] = 1;
+}
+
+TEST_P(Guard, TheHighWaterMarkIsWhatAFiberTouched) {
+  runtime rt({.threads = GetParam(), .stack_bytes = 512 * 1024});
+  const std::size_t little = rt.run([] { return this_fiber::stack_high_water(); });
+  EXPECT_GT(little, 0u);
+  EXPECT_LT(little, 64u * 1024);
+  rt.run([&] {
+    const std::size_t before = this_fiber::stack_high_water();
+    touch(200 * 1024);
+    const std::size_t after = this_fiber::stack_high_water();
+    EXPECT_GE(after, 200u * 1024);
+    EXPECT_GE(after, before);
+    EXPECT_LE(after, 200u * 1024 + 64 * 1024);
+    EXPECT_EQ(rt.stack_usage().high_water, after);
+    EXPECT_EQ(rt.stack_usage().stack_bytes, 512u * 1024);
+    EXPECT_GE(rt.stack_usage().stacks, 1u);
+  });
+  EXPECT_EQ(this_fiber::stack_high_water(), 0u) << "a plain thread";
+}
+
+TEST_P(Guard, TheHighWaterMarkOutlivesTheStackThatReachedIt) {
+  const std::size_t bytes = (768 + 4 * GetParam()) * 1024;  // stacks of a size that no other test has touched
+  runtime rt({.threads = GetParam(), .stack_bytes = bytes});
+  EXPECT_LT(rt.stack_usage().high_water, 300u * 1024);  // from here on it is kept
+  {
+    runtime other({.threads = 1, .stack_bytes = bytes});
+    other.run([] { touch(300 * 1024); });
+  }
+  EXPECT_GE(rt.stack_usage().high_water, 300u * 1024);
+}
+
 volatile int bottom = -1;
 volatile int* const no_address = reinterpret_cast<volatile int*>(16);  // a sanitizer would look for null before the access
 
@@ -104,7 +140,7 @@ class StackOverflow : public testing::TestWithParam<const char*> {
   }
   void TearDown() override { ::unsetenv("SPOOL_STACK_GUARDS"); }
 };
-INSTANTIATE_TEST_SUITE_P(Guards, StackOverflow, testing::Values("auto", "mprotect"),
+INSTANTIATE_TEST_SUITE_P(Guards, StackOverflow, testing::Values("auto", "madvise", "mprotect"),
                          [](const auto& guards) { return std::string(guards.param); });
 
 TEST_P(StackOverflow, NamesTheFiberAndItsStackAndDiesBySegv) {
@@ -146,6 +182,51 @@ TEST_P(StackOverflow, IsToldAfterAMigrationToo) {
         });
       },
       testing::KilledBySignal(SIGSEGV), "stack overflow in fiber .* \"seven\", .*stack size 131072 bytes");
+}
+
+/// Goes down the stack in steps that differ from try to try, and waits at each, so that the end comes now in a frame of the
+/// user's, now in the midst of a switch.
+[[gnu::noinline]] int dig_and_wait(int depth, std::size_t step) {
+  if (depth == bottom) return 0;
+  auto* frame = static_cast<volatile char*>(__builtin_alloca(step));
+  frame[0] = static_cast<char>(depth);
+  this_fiber::yield();
+  return dig_and_wait(depth + 1, step) + frame[0];
+}
+
+TEST_P(StackOverflow, NamesTheFiberInAHundredTriesOfAHundred) {
+  for (int i = 0; i < 100; ++i) {
+    const auto scene = [i] {
+      runtime rt({.threads = 1 + static_cast<std::size_t>(i) % 4, .stack_bytes = 32 * 1024});
+      rt.run([i] {
+        for (int other = 0; other < 3; ++other) {
+          go([] {
+            for (;;) this_fiber::yield();
+          });
+        }
+        go([i] {
+          this_fiber::set_name("digger " + std::to_string(i));
+          std::_Exit(i % 2 == 0 ? dig_and_wait(0, 48 + 16 * static_cast<std::size_t>(i)) : dig(i));
+        });
+        context::background().wait();
+      });
+    };
+    EXPECT_EXIT(scene(), testing::KilledBySignal(SIGSEGV),
+                "stack overflow in fiber [1-9][0-9]* \"digger " + std::to_string(i) +
+                    "\", started at .*guard_test.cpp:[0-9]+, stack size 32768 bytes")
+        << "try " << i;
+  }
+}
+
+TEST_P(StackOverflow, AStrayAccessToAGuardIsNotCalledAnOverflow) {
+  const auto died_without_our_word = [](int status) { return WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV; };
+  EXPECT_EXIT(
+      {
+        runtime rt({.threads = 1});
+        const std::byte* below = rt.run([] { return stack_here().low - 1; });
+        std::_Exit(static_cast<int>(*static_cast<const volatile std::byte*>(below)));
+      },
+      died_without_our_word, "^$");
 }
 
 TEST_P(StackOverflow, AnotherBadAccessIsNotCalledAnOverflow) {

@@ -31,6 +31,15 @@ struct runtime_options {
   std::string name = "spool";          ///< prefix of the thread names, and in reports
   deadlock_policy on_deadlock = deadlock_policy::report;
   std::optional<std::chrono::milliseconds> stop_timeout = std::nullopt;  ///< none: wait for as long as it takes
+  /// A fiber that keeps its worker for longer, without a wait, is logged with its stack; 0: none is.
+  std::chrono::milliseconds stuck_after{10'000};
+};
+
+/// What fibers make of their stacks, see runtime::stack_usage.
+struct stack_usage {
+  std::size_t stack_bytes = 0;  ///< the size of each
+  std::size_t stacks = 0;       ///< that the runtime's fibers, and idle runners, have now
+  std::size_t high_water = 0;   ///< the most that was touched of any, in whole pages
 };
 
 /// Worker threads and the fibers on them; several may live in one process. Go's scheduler, as an object.
@@ -61,6 +70,10 @@ class runtime {
 
   /// The calling fiber's runtime, or null on a plain thread.
   static runtime* current() noexcept;
+
+  /// How much its stacks hold, to choose stack_bytes by: of the stacks there are, and from the first call on also of those
+  /// that were given back meanwhile, by any runtime with this stack size. Looks at every stack; from any thread.
+  spool::stack_usage stack_usage() const;
 
   /// The number of worker threads.
   std::size_t threads() const noexcept { return detail::worker_count(core()); }

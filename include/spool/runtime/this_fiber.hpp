@@ -57,6 +57,10 @@ void set_name(std::string_view name);
 /// The name given, or an empty one. Valid until the fiber ends or is named again.
 std::string_view name() noexcept;
 
+/// How much of the calling fiber's stack has been touched so far, in bytes and whole pages: by this fiber, and by those that
+/// were on the same stack before. 0 on a plain thread. Asks the kernel; pages that were swapped out do not count.
+std::size_t stack_high_water();
+
 /// While it lives the fiber resumes on its present worker thread only (other fibers may run there too). May be nested;
 /// must be destroyed by the fiber that made it. On a plain thread it does nothing. Go: runtime.LockOSThread, not exclusive.
 class [[nodiscard]] pin {

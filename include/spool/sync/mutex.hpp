@@ -24,14 +24,16 @@ class mutex {
   mutex& operator=(const mutex&) = delete;
 
   void lock() {
-    detail::spend_budget();  // before, not after: a fiber that holds the lock must not be the one that yields
+    // Before, not after: a fiber that holds the lock must not be the one that yields.
+    const detail::fiber* self = detail::spend_budget();
     if (!take_free()) lock_slow({});
+    owner_.last.store(self, std::memory_order_relaxed);
   }
 
   /// Never waits.
   bool try_lock() {
-    detail::spend_budget();
-    return take_free() || take_contended();
+    const detail::fiber* self = detail::spend_budget();
+    return (take_free() || take_contended()) && own(self);
   }
 
   /// Locks unless ctx is done, or becomes so meanwhile: none, or the context's error and no lock.
@@ -39,11 +41,11 @@ class mutex {
 
   template <class Rep, class Period>
   bool try_lock_for(std::chrono::duration<Rep, Period> d) {
-    return try_lock() || lock_slow(detail::deadline_after(d)) == detail::waiter::done;
+    return lock_until(detail::deadline_after(d));
   }
   template <class Clock, class Duration>
   bool try_lock_until(std::chrono::time_point<Clock, Duration> when) {
-    return try_lock() || lock_slow(detail::to_steady(when)) == detail::waiter::done;
+    return lock_until(detail::to_steady(when));
   }
 
   /// Never waits. Not locked: std::logic_error.
@@ -65,6 +67,11 @@ class mutex {
     std::uint32_t expected = 0;
     return state_.compare_exchange_strong(expected, locked, std::memory_order_acquire, std::memory_order_relaxed);
   }
+  bool own(const detail::fiber* self) noexcept {
+    owner_.last.store(self, std::memory_order_relaxed);
+    return true;
+  }
+  bool lock_until(detail::time_point deadline);
   bool take_contended() noexcept;
   bool take_spinning() noexcept;
   bool take_or_queue(queued& self);
@@ -73,6 +80,7 @@ class mutex {
   detail::waiter::outcome lock_slow(detail::wait_limit limit);
   void unlock_slow();
 
+  detail::lock_owner owner_;  // first: see mutex_wait
   std::atomic<std::uint32_t> state_{0};
   detail::spin_lock mu_;
   detail::wait_queue queue_;  // guarded by mu_

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <new>
 #include <type_traits>
@@ -22,7 +23,8 @@ struct runnable {
   const kind what;
 
  protected:
-  std::uint32_t line_ = 0;  // a task's; here because it fills the padding
+  std::uint16_t boxed_bytes_ = 0;  // a task's, as the next: here because they fill the padding
+  std::uint32_t line_ = 0;
 };
 
 class task : public runnable {
@@ -37,6 +39,9 @@ class task : public runnable {
   /// Destroys the closure without running it.
   void discard() noexcept { invoke_(*this, action::discard); }
   start_site where() const noexcept { return {file_, line_}; }
+  /// Of a closure that lies elsewhere: its size, the largest that can be told at most; 0: it lies in the node.
+  std::size_t boxed_bytes() const noexcept { return boxed_bytes_; }
+  const void* box() const noexcept { return *reinterpret_cast<void* const*>(storage_); }
 
  private:
   template <class F>
@@ -96,6 +101,8 @@ task* make_task(F&& f, start_site where) {
     auto* box = new Closure(std::forward<F>(f));
     auto* t = ::new (node.release()) task(&task::invoke_boxed<Closure>, where);
     ::new (static_cast<void*>(t->storage_)) Closure*(box);
+    constexpr std::size_t most = std::numeric_limits<std::uint16_t>::max();
+    t->boxed_bytes_ = static_cast<std::uint16_t>(sizeof(Closure) < most ? sizeof(Closure) : most);
     return t;
   }
 }

@@ -14,6 +14,7 @@
 #include <spool/base/intrusive_list.hpp>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 namespace spool::detail {
@@ -26,6 +27,21 @@ struct wait_site {
   const char* what = "";
   const void* object = nullptr;
 };
+
+/// The object of a wait that is registered nowhere, so that nothing can end it: a receive from a nil channel.
+extern const char nobody[];
+
+/// First member of a lock: the fiber that took it last, for reports. Null: a plain thread. Meaningless while it is free.
+struct lock_owner {
+  std::atomic<const fiber*> last{nullptr};
+};
+/// The `what` of waits without limit on a channel, whose object's first bytes hold all that refers to who waits; compared by address.
+extern const char channel_send_wait[];
+extern const char channel_recv_wait[];
+inline constexpr std::size_t channel_head_bytes = 88;
+
+/// The `what` of a wait for a lock whose address is that of its lock_owner; compared by address.
+extern const char mutex_wait[];
 
 class waiter {
  public:
@@ -73,6 +89,7 @@ class waiter {
 
  private:
   friend class fiber;
+  friend bool still_waits(const waiter* w) noexcept;
   outcome wait_on_thread(time_point deadline) noexcept;
 
   fiber* fiber_;                                // null: a plain thread
@@ -96,6 +113,7 @@ using wait_queue = intrusive_list<wait_node>;
 bool on_fiber() noexcept;
 
 /// Counts one operation that did not have to wait; after a bounded number of them the fiber yields. No lock may be held.
-[[gnu::noinline]] void spend_budget() noexcept;
+/// Returns the calling fiber, null on a plain thread: callers that want to know it as well need not look again.
+[[gnu::noinline]] const fiber* spend_budget() noexcept;
 
 }  // namespace spool::detail

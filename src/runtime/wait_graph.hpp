@@ -1,0 +1,43 @@
+// Who waits for a mutex that whom has locked. spool::mutex notes its last owner, which costs it a store; all else is done
+// here, on the monitor's thread, while the fibers run on.
+//
+// What is found this way is suspected only: a mutex belongs to no fiber, so somebody else may unlock it. It is found twice,
+// some time apart, with every fiber of the ring in the same wait, before it is reported.
+#pragma once
+
+#include <spool/base/clock.hpp>
+#include <spool/runtime/detail/fiber_list.hpp>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace spool::detail {
+
+/// Fills in `holder` where a listed fiber waits for a mutex. Takes the registry locks of all runtimes, one after another.
+void name_holders(std::span<fiber_info> fibers);
+
+/// Fibers that wait in a ring, each for a mutex that the next one has locked, and those that wait for one of these.
+struct lock_ring {
+  std::vector<fiber_info> ring;
+  std::vector<fiber_info> behind;
+};
+
+/// Looks for rings among fibers that have waited for a second or more, of all runtimes.
+class ring_finder {
+ public:
+  /// Rings that were there at the last look already, each told once, and only by the finder of its first fiber's runtime.
+  std::vector<lock_ring> look(scheduler& of, time_point now);
+
+ private:
+  struct edge {
+    const fiber* from;
+    const void* mutex;
+    std::uint32_t since;
+    friend bool operator==(const edge&, const edge&) = default;
+  };
+  std::vector<edge> seen_;  // by the last look, in rings
+  std::vector<edge> reported_;
+};
+
+}  // namespace spool::detail
