@@ -54,6 +54,7 @@ BEGIN {
   lower["base"] = ""
   lower["runtime"] = "base"
   lower["context"] = lower["runtime"] " runtime"
+  lower["testing"] = lower["runtime"] " runtime"
   lower["sync"] = lower["context"] " context"
   lower["channel"] = lower["sync"] " sync"
   lower["group"] = lower["resilience"] = lower["channel"] " channel"

@@ -1,5 +1,7 @@
 #include "random_order.hpp"
 
+#include <spool/base/substitutes.hpp>
+
 #include <atomic>
 
 namespace spool::detail {
@@ -14,6 +16,7 @@ struct alignas(64) source {
 // Not thread_local: those must not be cached across a fiber's switch of threads. Instead the stack picks one of several
 // sources, so that threads at work at the same time seldom share one. A lost update only repeats a number.
 std::uint64_t random_bits() noexcept {
+  if (const std::uint64_t seeded = seeded_bits(); seeded != 0) [[unlikely]] return seeded;
   static constinit source sources[64];
   const auto stack = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
   const std::uint64_t place = (stack >> 12) * 0x9e3779b97f4a7c15u;

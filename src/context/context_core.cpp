@@ -41,6 +41,7 @@ struct context_core::walk {
 
 void context_core::cancel(errc err, const error& cause) noexcept {
   walk found{err, cause, nullptr, {}};
+  const preemption_hold unpreempted;
   lock_on_thread(lock_);
   if (done.load(std::memory_order_relaxed)) return lock_.unlock();
   found.mark(*this);

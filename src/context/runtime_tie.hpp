@@ -31,6 +31,7 @@ class runtime_tie {
   void spawn_or_drop(task* f) noexcept {
     {
       // Under the lock, or the scheduler might go in between; spawn never waits.
+      const preemption_hold unpreempted;
       const thread_guard guard(lock_);
       if (scheduler_ != nullptr) return spawn(*scheduler_, f);
     }

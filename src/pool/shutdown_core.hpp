@@ -36,7 +36,6 @@ class shutdown_core final : private signal_listener, public std::enable_shared_f
   void end() noexcept;  // the sequence goes
 
  private:
-  using clock = std::chrono::steady_clock;
 
   struct step {
     step(std::string n, step_function f, start_site w) : name(std::move(n)), function(std::move(f)), where(w) {}

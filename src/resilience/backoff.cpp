@@ -1,5 +1,7 @@
 #include "backoff.hpp"
 
+#include <spool/base/substitutes.hpp>
+
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
@@ -22,6 +24,7 @@ double grown(double d, double multiplier, std::chrono::nanoseconds max) noexcept
 }
 
 double random_unit() noexcept {
+  if (const std::uint64_t seeded = seeded_bits(); seeded != 0) return static_cast<double>(seeded >> 11) * 0x1p-53;
   // Seeded by the operating system: the processes of a fleet that lost the same server must not come back in step.
   static std::atomic<std::uint64_t> state = [] {
     try {

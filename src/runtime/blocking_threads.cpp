@@ -4,6 +4,7 @@
 #include "blocked_signals.hpp"
 #include "plain_threads.hpp"
 #include "scheduler.hpp"
+#include "thread_state.hpp"
 
 #include <pthread.h>
 
@@ -184,8 +185,23 @@ void blocking_threads::leave(helpers::iterator self, std::unique_lock<std::mutex
   for (helper& h : before) h.thread.join();
 }
 
+namespace {
+
+/// A seeded run stands still until the calling fiber was woken, so that its schedule does not depend on how long calls
+/// take; but not for ever, for the call may wait for another fiber of the run.
+void stand_still(const fiber& caller) noexcept {
+  using namespace std::chrono_literals;
+  const auto until = std::chrono::steady_clock::now() + 1s;
+  while (caller.state_.load(std::memory_order_acquire) != fiber::notified && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(10us);
+  }
+}
+
+}  // namespace
+
 void submit_blocking(scheduler& s, blocking_call& call) {
   s.helpers().submit(call);
+  if (s.driver() != nullptr) stand_still(*current_worker()->current());
 }
 
 bool withdraw_blocking(scheduler& s, blocking_call& call) noexcept {

@@ -1,6 +1,7 @@
 #include "fiber.hpp"
 
 #include "scheduler.hpp"
+#include "seeded.hpp"
 #include "task_cache.hpp"
 #include "thread_state.hpp"
 #include "worker.hpp"
@@ -95,7 +96,8 @@ void fiber::execute(task& t) {
   } catch (const boost::context::detail::forced_unwind&) {
     throw;  // Boost destroys a suspended fiber this way; nothing may stop it
   } catch (...) {
-    die_of_escaped_exception(*this);
+    if (owner.driver() == nullptr || !owner.driver()->running()) die_of_escaped_exception(*this);
+    owner.driver()->note_escaped(*this);
   }
   task_cache::give_back(&t);
   end_task();

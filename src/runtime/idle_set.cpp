@@ -1,5 +1,6 @@
 #include "idle_set.hpp"
 
+#include "thread_state.hpp"
 #include "worker.hpp"
 
 #include <mutex>
@@ -38,6 +39,7 @@ worker* idle_set::take_sleeper() noexcept {
 }
 
 void idle_set::wake_one() noexcept {
+  if (told_ != nullptr && current_worker() == told_) return told_->preempt();
   if (searching_.load(std::memory_order_seq_cst) != 0) return;
   if (worker* w = take_sleeper()) w->wake_thread();
 }

@@ -57,12 +57,19 @@ class alignas(cache_line_bytes) idle_set {
   /// Wakes one sleeper, when nobody searches.
   [[gnu::noinline]] void wake_one() noexcept;
 
+  /// w, a seeded runtime's only worker, counts as asleep for good: its own pushes then come to wake_one, which tells it.
+  void tell_of_pushes(worker& w) noexcept {
+    told_ = &w;
+    sleeping_.fetch_add(1, std::memory_order_seq_cst);
+  }
+
  private:
   worker* take_sleeper() noexcept;
 
   std::atomic<std::uint32_t> sleeping_{0};
   std::atomic<std::uint32_t> searching_{0};
   std::atomic<worker*> watcher_{nullptr};
+  worker* told_ = nullptr;           // set before there are threads
   thread_lock lock_;
   intrusive_list<worker> sleepers_;  // guarded by lock_; the last to sleep first: its cache is the warmest
 };

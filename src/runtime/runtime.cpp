@@ -2,6 +2,7 @@
 
 #include "options.hpp"
 #include "scheduler.hpp"
+#include "seeded.hpp"
 
 #include <stdexcept>
 
@@ -9,6 +10,10 @@ namespace spool {
 
 runtime::runtime(runtime_options options)
     : core_(std::make_shared<detail::scheduler>(detail::checked(std::move(options)), *this)) {}
+
+runtime::runtime(runtime_options options, const detail::seeded_options& seeded)
+    : core_(std::make_shared<detail::scheduler>(detail::checked(std::move(options)), *this,
+                                                std::make_unique<detail::seeded>(seeded))) {}
 
 runtime::~runtime() {
   core_->begin_stop();

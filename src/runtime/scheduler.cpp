@@ -3,6 +3,7 @@
 #include "asymmetric_fence.hpp"
 #include "coarse_clock.hpp"
 #include "overflow.hpp"
+#include "seeded.hpp"
 #include "thread_state.hpp"
 
 #include <spdlog/spdlog.h>
@@ -13,9 +14,10 @@
 
 namespace spool::detail {
 
-scheduler::scheduler(runtime_options options, runtime& handle)
+scheduler::scheduler(runtime_options options, runtime& handle, std::unique_ptr<seeded> driver)
     : options_(std::move(options)),
       handle_(handle),
+      driver_(std::move(driver)),
       stacks_(stack_depot::of_size(options_.stack_bytes)),
       helpers_(options_.blocking_threads, options_.name),
       monitor_(*this) {
@@ -25,10 +27,11 @@ scheduler::scheduler(runtime_options options, runtime& handle)
   try {
     workers_.reserve(options_.threads);
     for (unsigned i = 0; i < options_.threads; ++i) workers_.push_back(std::make_unique<worker>(*this, i));
+    if (driver_ != nullptr) idle_.tell_of_pushes(*workers_.front());
     scheduler_registry::add(*this);
     for (auto& w : workers_) w->start();
     for (auto& w : workers_) w->await_start();
-    monitor_.start();
+    if (driver_ == nullptr) monitor_.start();  // a seeded runtime knows by itself when nothing moves
   } catch (...) {
     scheduler_registry::remove(*this);
     stop_threads();
@@ -195,6 +198,11 @@ void* scheduler::attach(attachment (*make)()) {
 }
 
 reactor& scheduler::attach_reactor(std::unique_ptr<reactor> (*make)()) {
+  if (driver_ != nullptr) {
+    throw std::logic_error(
+        "spool::io_context: in a bubble there is no I/O: its outcome does not come from the seed, nor its time from the "
+        "bubble's clock. Test against an interface that a channel can implement");
+  }
   {
     const std::lock_guard lock(attachment_mutex_);
     if (reactor_owner_ != nullptr) return *reactor_owner_;

@@ -24,9 +24,12 @@
 
 namespace spool::detail {
 
+class seeded;
+
 class scheduler {
  public:
-  scheduler(runtime_options options, runtime& handle);
+  /// `driver`: of a seeded runtime, else null.
+  scheduler(runtime_options options, runtime& handle, std::unique_ptr<seeded> driver = nullptr);
   ~scheduler();
 
   // From any thread.
@@ -89,6 +92,7 @@ class scheduler {
   runner_depot& spare_runners() noexcept { return spare_runners_; }
   blocking_threads& helpers() noexcept { return helpers_; }
   runtime& handle() noexcept { return handle_; }
+  seeded* driver() const noexcept { return driver_.get(); }
   /// Changes whenever something may have become runnable; the detector compares two readings.
   std::uint64_t activity() const noexcept { return activity_.load(std::memory_order_seq_cst); }
   void note_activity() noexcept { activity_.fetch_add(1, std::memory_order_seq_cst); }
@@ -115,6 +119,7 @@ class scheduler {
 
   const runtime_options options_;
   runtime& handle_;
+  const std::unique_ptr<seeded> driver_;
   stack_depot& stacks_;
   idle_set idle_;
   runner_depot spare_runners_;

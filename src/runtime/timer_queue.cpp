@@ -70,17 +70,38 @@ void timer_queue::fire_due(time_point now) noexcept {
       lock_.unlock();
       return;
     }
-    timer_node& node = *heap_.front().node;
-    remove(node);
-    publish_next();
-    if (node.run == timer_node::mode::locked) {
-      node.fire(node);
-      lock_.unlock();
-    } else {
-      lock_.unlock();
-      node.fire(node);
-    }
+    fire_and_unlock(*heap_.front().node);
   }
+}
+
+void timer_queue::fire_and_unlock(timer_node& node) noexcept {
+  remove(node);
+  publish_next();
+  if (node.run == timer_node::mode::locked) {
+    node.fire(node);
+    lock_.unlock();
+  } else {
+    lock_.unlock();
+    node.fire(node);
+  }
+}
+
+void timer_queue::fire_one(std::uint64_t chance) noexcept {
+  lock_.lock();
+  if (heap_.empty()) return lock_.unlock();
+  const time_point first = heap_.front().when;
+  const auto due = [first](const entry& e) { return e.when == first; };
+  const auto count = static_cast<std::uint64_t>(std::count_if(heap_.begin(), heap_.end(), due));
+  auto chosen = heap_.begin();
+  for (std::uint64_t skip = chance % count; skip > 0; --skip) chosen = std::find_if(chosen + 1, heap_.end(), due);
+  fire_and_unlock(*chosen->node);
+}
+
+void timer_queue::forget() noexcept {
+  const std::lock_guard lock(lock_);
+  for (const entry& e : heap_) e.node->index = unarmed;
+  heap_.clear();
+  publish_next();
 }
 
 void timer_queue::place(std::size_t i, entry e) noexcept {

@@ -24,6 +24,10 @@ class alignas(cache_line_bytes) timer_queue {
   bool arm(timer_node& node, time_point when);
   /// Fires what is due at `now`. Any thread.
   void fire_due(time_point now) noexcept;
+  /// Fires one of those that are due first; `chance` says which.
+  void fire_one(std::uint64_t chance) noexcept;
+  /// Disarms all.
+  void forget() noexcept;
   /// When the earliest timer is due; max() without one. A relaxed read that a caller may poll.
   time_point next_deadline() const noexcept { return time_point(clock::duration(next_.load(std::memory_order_relaxed))); }
   bool empty() const noexcept { return next_deadline() == time_point::max(); }
@@ -38,6 +42,7 @@ class alignas(cache_line_bytes) timer_queue {
   void sift_up(std::size_t i, entry e) noexcept;
   void sift_down(std::size_t i, entry e) noexcept;
   void remove(timer_node& node) noexcept;
+  void fire_and_unlock(timer_node& node) noexcept;
   void publish_next() noexcept;
 
   thread_lock lock_;

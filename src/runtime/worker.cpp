@@ -66,7 +66,7 @@ void worker::run() noexcept {
     return;
   }
   started_.count_down();
-  loop();
+  owner.driver() == nullptr ? loop() : loop_seeded();
   runnable_chain idle;
   while (fiber* f = idle_runners_.get()) idle.push_back(f);
   end_runners(idle);

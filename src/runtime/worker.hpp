@@ -25,6 +25,7 @@
 namespace spool::detail {
 
 class boost_algorithm;
+class seeded;
 
 class alignas(cache_line_bytes) worker : public list_hook {
  public:
@@ -44,6 +45,9 @@ class alignas(cache_line_bytes) worker : public list_hook {
   void arrive() noexcept {
     if (after_ != after::nothing) finish_switch();
   }
+
+  /// Of a seeded runtime: its fiber has made another ready, which may go first.
+  void preempt() noexcept;
 
   /// The next item of this worker's own queues; null when it is time to go home.
   runnable* pick_local() noexcept;
@@ -137,6 +141,13 @@ class alignas(cache_line_bytes) worker : public list_hook {
   void run() noexcept;                              // the thread
   void set_up();
   void loop() noexcept;                             // at home
+  // The same for a seeded runtime, see worker_seeded.cpp.
+  void loop_seeded() noexcept;
+  void gather() noexcept;
+  void resume_chosen(seeded& s) noexcept;
+  bool wait_for_more(seeded& s) noexcept;
+  bool wait_for_outside(seeded& s) noexcept;
+  void rest_seeded(const seeded& s, time_point until) noexcept;
   runnable* find_runnable() noexcept;
   void poll() noexcept;
   void resume_from_home(runnable* r) noexcept;

@@ -5,6 +5,7 @@
 // one by one, each at the end of its operation, when it holds no lock. With a microsecond of work per message they find a
 // lock taken far less often, and nobody moves.
 #include "scheduler.hpp"
+#include "seeded.hpp"
 #include "worker.hpp"
 
 #include <chrono>
@@ -54,6 +55,7 @@ void worker::meet_contention(contention_mark& mark) noexcept {
 }
 
 void worker::end_turn() noexcept {
+  if (owner.driver() != nullptr) owner.driver()->note_preemption();
   renew_budget();
   if (current_ == nullptr) return;  // a reactor's handler
   if (mover_ != current_ || current_->pinned_to != nullptr) {

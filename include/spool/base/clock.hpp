@@ -1,13 +1,29 @@
 // Time points of the steady clock, and saturating arithmetic on them.
 #pragma once
 
+#include <spool/base/substitutes.hpp>
+
 #include <chrono>
 #include <type_traits>
 
 namespace spool::detail {
 
-using clock = std::chrono::steady_clock;
-using time_point = clock::time_point;
+using time_point = std::chrono::steady_clock::time_point;
+
+/// The steady clock; on the fibers of a bubble, the bubble's. Both count in the same time points.
+struct clock {
+  using duration = std::chrono::steady_clock::duration;
+  using rep = duration::rep;
+  using period = duration::period;
+  using time_point = std::chrono::steady_clock::time_point;
+  static constexpr bool is_steady = true;
+
+  static time_point now() noexcept {
+    const substitutes* s = substituted.load(std::memory_order_acquire);
+    if (s != nullptr) [[unlikely]] return s->now();
+    return std::chrono::steady_clock::now();
+  }
+};
 
 /// Now plus `d`; a sum that the clock cannot hold becomes "never" (time_point::max()).
 template <class Rep, class Period>
@@ -23,7 +39,7 @@ time_point deadline_after(std::chrono::duration<Rep, Period> d) {
 /// A time point of any clock as one of the steady clock.
 template <class Clock, class Duration>
 time_point to_steady(std::chrono::time_point<Clock, Duration> tp) {
-  if constexpr (std::is_same_v<Clock, clock>) {
+  if constexpr (std::is_same_v<Clock, std::chrono::steady_clock> || std::is_same_v<Clock, clock>) {
     if (std::chrono::duration<double>(tp.time_since_epoch()) >=
         std::chrono::duration<double>(time_point::max().time_since_epoch())) {
       return time_point::max();

@@ -16,6 +16,10 @@
 namespace spool {
 
 class context;
+namespace detail {
+struct seeded_options;
+class seeded_session;
+}  // namespace detail
 
 /// What happens when every fiber waits and nothing is left that could wake one.
 enum class deadlock_policy { off, report, abort };
@@ -75,6 +79,8 @@ class runtime {
   std::size_t threads() const noexcept { return detail::worker_count(core()); }
 
  private:
+  friend class detail::seeded_session;
+  runtime(runtime_options options, const detail::seeded_options& seeded);
   friend detail::scheduler& core_of(runtime& rt) noexcept { return rt.core(); }
   detail::scheduler& core() const noexcept { return *core_; }
   void begin_run();

@@ -32,6 +32,9 @@ namespace this_fiber {
 /// Lets other ready fibers run first. On a plain thread: std::this_thread::yield. Go: runtime.Gosched.
 void yield();
 
+/// The steady clock's time; in a bubble (testing/bubble.hpp) the bubble's, by which all of spool's waits go there.
+inline detail::time_point now() noexcept { return detail::clock::now(); }
+
 /// Waits until `when`; max() means for ever.
 void sleep_until(detail::time_point when);
 

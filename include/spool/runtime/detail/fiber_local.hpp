@@ -5,6 +5,7 @@ namespace spool::detail {
 
 inline constexpr unsigned fiber_slots = 2;
 inline constexpr unsigned worker_pool_slot = 0;
+inline constexpr unsigned seeded_slot = 1;  // the runtime's own: a fiber's number in a seeded run
 
 /// The calling fiber's slot; null on a plain thread.
 void* fiber_slot(unsigned index) noexcept;
