@@ -9,7 +9,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <exception>
 #include <optional>
 #include <spool/spool.hpp>
 #include <string>
@@ -17,7 +16,7 @@
 #include <vector>
 
 #include "command/exit_status.hpp"
-#include "command/standard_descriptors.hpp"
+#include "command/run_main.hpp"
 #include "command/terminal_line.hpp"
 #include "crawl.hpp"
 #include "options.hpp"
@@ -42,7 +41,7 @@ bool say(const std::string& text) {
   return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
 }
 
-int run(const options& chosen) {
+int crawl_or_serve(const options& chosen) {
   // Two contexts, one inside the other: which of them is done tells which signal came.
   const auto interrupted = spool::notify_context(spool::runtime::current()->root(), {SIGINT});
   const auto terminated = spool::notify_context(interrupted.ctx(), {SIGTERM});
@@ -70,15 +69,11 @@ int run(const options& chosen) {
   return status(counts.failures > 0 ? exit_status::some_failed : exit_status::success);
 }
 
-int start(int argc, char** argv) {
-  options chosen;
-  std::string complaint;
-  const parse_result parsed = parse(argc, argv, chosen, complaint);
-  if (const auto status = command::status_without_running(parsed, "crawler", complaint, usage())) return *status;
+int run(const options& chosen) {
   allow_many_descriptors();
   spool::runtime runtime({.name = "crawler"});
   try {
-    return runtime.run([&] { return run(chosen); });
+    return runtime.run([&] { return crawl_or_serve(chosen); });
   } catch (const std::system_error& failure) {  // no such directory
     std::fprintf(stderr, "crawler: %s\n", failure.what());
   } catch (const boost::system::system_error& failure) {
@@ -90,12 +85,5 @@ int start(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of write(2), which ends us in order
-  command::occupy_standard_descriptors();
-  try {
-    return start(argc, argv);
-  } catch (const std::exception& failure) {
-    std::fprintf(stderr, "crawler: %s\n", failure.what());
-    return exit_status::some_failed;
-  }
+  return command::run_main("crawler", argc, argv, crawler::parse, crawler::usage, run);
 }

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <exception>
 #include <memory>
 #include <spool/spool.hpp>
 #include <string>
@@ -15,7 +14,7 @@
 #include <vector>
 
 #include "command/exit_status.hpp"
-#include "command/standard_descriptors.hpp"
+#include "command/run_main.hpp"
 #include "command/terminal_line.hpp"
 #include "etl.hpp"
 #include "http/client.hpp"
@@ -119,7 +118,7 @@ int enrich(stop_signals& signals, const options& chosen, const std::vector<input
   return signals.status(counts.rejected == 0 && said ? exit_status::success : exit_status::some_failed);
 }
 
-int run(const options& chosen) {
+int extract_and_load(const options& chosen) {
   stop_signals signals(spool::runtime::current()->root());
   const spool::context& ctx = signals.ctx();
   const auto inputs = spool::blocking([&] { return find_inputs(chosen.input, chosen.database); });
@@ -131,24 +130,13 @@ int run(const options& chosen) {
   return enrich(signals, chosen, *inputs, *done, **database);
 }
 
-int start(int argc, char** argv) {
-  options chosen;
-  std::string complaint;
-  const parse_result parsed = parse(argc, argv, chosen, complaint);
-  if (const auto status = command::status_without_running(parsed, "etl", complaint, usage())) return *status;
+int run(const options& chosen) {
   spool::runtime runtime({.name = "etl"});
-  return runtime.run([&] { return run(chosen); });
+  return runtime.run([&] { return extract_and_load(chosen); });
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of write(2), which ends us in order
-  command::occupy_standard_descriptors();
-  try {
-    return start(argc, argv);
-  } catch (const std::exception& failure) {
-    std::fprintf(stderr, "etl: %s\n", failure.what());
-    return exit_status::some_failed;
-  }
+  return command::run_main("etl", argc, argv, etl::parse, etl::usage, run);
 }

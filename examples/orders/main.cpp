@@ -1,15 +1,13 @@
 // Scenario: orders come in over TCP, meet in an order book, and what becomes of them goes back to who sent them, in
 // microseconds: three stages over channels. With its own load generator, which offers orders at a fixed rate.
 
-#include <boost/system/system_error.hpp>
 #include <csignal>
 #include <cstdio>
-#include <exception>
 #include <spool/spool.hpp>
 #include <string>
 
 #include "command/exit_status.hpp"
-#include "command/standard_descriptors.hpp"
+#include "command/run_main.hpp"
 #include "exchange.hpp"
 #include "load/load_generator.hpp"
 #include "options.hpp"
@@ -87,11 +85,7 @@ int run_both(const options& chosen) {
   return status == exit_status::success ? judge(exchanged) : status;
 }
 
-int run(int argc, char** argv) {
-  options chosen;
-  std::string complaint;
-  const parse_result parsed = parse(argc, argv, chosen, complaint);
-  if (const auto status = command::status_without_running(parsed, "orders", complaint, usage())) return *status;
+int run(const options& chosen) {
   spool::runtime runtime({.name = "orders"});
   return runtime.run([&] {
     switch (chosen.part) {
@@ -105,12 +99,5 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  command::occupy_standard_descriptors();
-  try {
-    return run(argc, argv);
-  } catch (const boost::system::system_error& failure) {
-    return complain(failure.code().message());  // what() tells of Asio's source files
-  } catch (const std::exception& failure) {
-    return complain(failure.what());
-  }
+  return command::run_main("orders", argc, argv, orders::parse, orders::usage, run);
 }

@@ -8,12 +8,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <exception>
 #include <memory>
 #include <string>
 
 #include "command/exit_status.hpp"
-#include "command/standard_descriptors.hpp"
+#include "command/run_main.hpp"
 #include "http/server.hpp"
 #include "ledger.hpp"
 #include "options.hpp"
@@ -78,11 +77,7 @@ int serve(const options& chosen) {
   return ending.ok() && !failed ? exit_status::success : exit_status::some_failed;
 }
 
-int run(int argc, char** argv) {
-  options chosen;
-  std::string complaint;
-  const parse_result parsed = parse(argc, argv, chosen, complaint);
-  if (const auto status = command::status_without_running(parsed, "payments", complaint, usage())) return *status;
+int run(const options& chosen) {
   spool::runtime runtime({.name = "payments"});
   return runtime.run([&] { return serve(chosen); });
 }
@@ -90,11 +85,5 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  command::occupy_standard_descriptors();
-  try {
-    return run(argc, argv);
-  } catch (const std::exception& failure) {
-    std::fprintf(stderr, "payments: %s\n", failure.what());
-    return exit_status::bad_usage;
-  }
+  return command::run_main("payments", argc, argv, payments::parse, payments::usage, run);
 }

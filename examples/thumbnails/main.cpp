@@ -3,9 +3,7 @@
 
 #include <malloc.h>
 
-#include <csignal>
 #include <cstdio>
-#include <exception>
 #include <optional>
 #include <spool/spool.hpp>
 #include <stdexcept>
@@ -15,7 +13,7 @@
 #include "batch.hpp"
 #include "command/complaint.hpp"
 #include "command/exit_status.hpp"
-#include "command/standard_descriptors.hpp"
+#include "command/run_main.hpp"
 #include "command/tree_walk.hpp"
 #include "options.hpp"
 #include "output_tree.hpp"
@@ -40,7 +38,7 @@ std::optional<T> open_directory(const std::string& name, const Arguments&... arg
   return std::nullopt;
 }
 
-int run_on(const options& chosen) {
+int run(const options& chosen) {
   // With a slash a symbolic link to a directory is followed, and a file is none.
   const std::string root = chosen.root + (chosen.root.ends_with('/') ? "" : "/");
   auto walk = open_directory<command::tree_walk>(root);
@@ -55,25 +53,10 @@ int run_on(const options& chosen) {
   return runtime.run([&] { return make_thumbnails(*walk, root.size(), *out, chosen); });
 }
 
-int run(int argc, char** argv) {
-  options chosen;
-  std::string complaint;
-  const parse_result parsed = parse(argc, argv, chosen, complaint);
-  if (const auto status = command::status_without_running(parsed, "thumbnails", complaint, usage())) return *status;
-  return run_on(chosen);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   // Whole files and images come and go. In glibc's arenas they would leave holes, more the longer we run.
   ::mallopt(M_MMAP_THRESHOLD, 512 * 1024);
-  std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of write(2), which ends us in order
-  command::occupy_standard_descriptors();
-  try {
-    return run(argc, argv);
-  } catch (const std::exception& failure) {
-    std::fprintf(stderr, "thumbnails: %s\n", failure.what());
-    return exit_status::some_failed;
-  }
+  return command::run_main("thumbnails", argc, argv, thumbnails::parse, thumbnails::usage, run);
 }
