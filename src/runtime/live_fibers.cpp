@@ -3,29 +3,25 @@
 #include "scheduler.hpp"
 #include "thread_state.hpp"
 
-#include <mutex>
+#include <spool/runtime/detail/fiber_list.hpp>
 
 namespace spool::detail {
 namespace {
 
-void look_into(scheduler& s, const fiber* self, live_fibers& found) {
-  std::size_t begun = 0;
-  const std::lock_guard lock(s.registry_mutex());
-  auto& fibers = s.fibers();
-  for (fiber* f = fibers.front(); f != nullptr; f = fibers.next(*f)) {
-    if (!f->busy.load(std::memory_order_relaxed)) continue;
-    ++begun;
-    if (f != self) found.begun.push_back({f->ensure_id(), s.describe(*f)});
+void look_into(scheduler& s, std::uint64_t self, live_fibers& found) {
+  const std::vector<fiber_info> listed = list_fibers(s);
+  for (const fiber_info& f : listed) {
+    if (f.id != self) found.begun.push_back({f.id, to_string(f)});
   }
   const std::size_t live = s.live();
-  if (live > begun) found.not_begun += live - begun;
+  if (live > listed.size()) found.not_begun += live - listed.size();
 }
 
 }  // namespace
 
 live_fibers look_for_fibers(scheduler* s) {
   const worker* w = current_worker();
-  const fiber* self = w != nullptr ? w->current() : nullptr;
+  const std::uint64_t self = w != nullptr && w->current() != nullptr ? w->current()->ensure_id() : 0;
   live_fibers found;
   if (s != nullptr) {
     look_into(*s, self, found);

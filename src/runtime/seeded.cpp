@@ -5,7 +5,7 @@
 #include "scheduler.hpp"
 #include "thread_state.hpp"
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef BOOST_USE_ASAN
 #include <sanitizer/lsan_interface.h>
 #endif
 
@@ -155,17 +155,17 @@ void seeded::end(scheduler& s) {
 
 /// Gives up whatever is left, never to be resumed.
 void seeded::abandon(scheduler& s) {
-  outcome_.fibers = describe_remaining(s);
+  for (const fiber_info& f : list_fibers(s)) outcome_.fibers.push_back(to_string(f));
   {
     const std::lock_guard lock(s.registry_mutex());
     auto& fibers = s.fibers();
     for (fiber* f = fibers.front(); f != nullptr;) {
       fiber* following = fibers.next(*f);
-      if (f->busy.load(std::memory_order_relaxed)) {
+      if (f->busy()) {
         if (waiter* w = f->waiting.load()) (void)w->claim(waiter::abandoned);
         if (f->guest || std::exchange(f->linked_in_boost, false)) f->context()->detach();
         intrusive_list<fiber>::erase(*f);
-#ifdef __SANITIZE_ADDRESS__
+#ifdef BOOST_USE_ASAN
         if (f->stack) __lsan_register_root_region(f->stack.low, f->stack.bytes);  // reported already; what it holds is not lost
 #endif
       }
@@ -230,8 +230,7 @@ bool seeded::outside_busy(scheduler& s) noexcept {
 void seeded::note_escaped(const fiber& f) {
   if (std::exchange(escaped_, true)) return;
   outcome_.exception = std::current_exception();
-  const std::lock_guard lock(f.owner.registry_mutex());
-  outcome_.culprit = f.owner.describe(f);
+  outcome_.culprit = f.owner.describe(&f);
 }
 
 seeded_session::seeded_session(const seeded_options& options) {
