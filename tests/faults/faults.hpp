@@ -18,6 +18,7 @@ enum class kind : std::uint8_t {
 };
 
 std::string_view name_of(kind what) noexcept;
+inline void PrintTo(kind what, std::ostream* out) { *out << name_of(what); }
 
 /// While it lives, the n-th call of this kind on any thread fails, once, as it does when the kernel has no more to give.
 class injection {

@@ -29,6 +29,7 @@ struct scenario {
   std::string_view name;
   void (*run)(spool::runtime&);  // on a fiber
 };
+void PrintTo(const scenario& s, std::ostream* out) { *out << s.name; }
 
 void check(spool::error e) {
   if (e) e.rethrow();
