@@ -5,8 +5,8 @@
 // fiber publishes it: running -> parked. Whoever wakes it exchanges `notified` in. If the publisher finds `notified`, or
 // the waker finds `parked`, that one alone makes the fiber ready. Both exchanges are acq_rel: what the waker wrote is
 // seen by the fiber, and the fiber's saved registers by whoever resumes it.
-// A wait that only the holder of one lock can end needs no exchange: that lock is released when the fiber is off its
-// stack, so whoever wakes it finds `parked`.
+// A wait that only the holder of one lock can end is published without an exchange: that lock is released when the fiber
+// is off its stack, so whoever wakes it finds `parked`.
 #pragma once
 
 #include "exception_state.hpp"

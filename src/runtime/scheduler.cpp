@@ -170,6 +170,8 @@ void scheduler::check_drained() noexcept {
   wait_queue woken;
   {
     const std::lock_guard lock(drain_mutex_);
+    // Once more: since the first look that run may have ended, and those who wait here may be of the next.
+    if (!stopping() || live() != 0) return;
     while (wait_node* node = drain_waiters_.pop_front()) {
       if (node->try_claim()) woken.push_back(*node);
     }

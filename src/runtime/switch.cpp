@@ -225,12 +225,8 @@ void fiber::end_wait() noexcept {
   end_wait();
 }
 
-// Only the one waker changes `parked`.
 [[gnu::flatten]] void fiber::unpark() noexcept {
-  if (state_.load(std::memory_order_acquire) != parked &&
-      state_.exchange(notified, std::memory_order_acq_rel) != parked) {
-    return;
-  }
+  if (state_.exchange(notified, std::memory_order_acq_rel) != parked) return;
   worker* w = current_worker();
   if (w != nullptr && &w->owner == &owner && w->current() != nullptr) {
     w->push_next(*this);  // it is likely to use what its waker has just touched
