@@ -56,20 +56,19 @@ look look_around() noexcept {
   return seen;
 }
 
-/// Claims what they wait on; registry lock held. False: somebody else has claimed one, which ends it.
-bool abandon(std::vector<fiber*>& stuck) noexcept {
+/// Claims what they wait on; registry lock held. Keeps those in `stuck` that come before the first whom another has claimed.
+void abandon(std::vector<fiber*>& stuck) noexcept {
   for (std::size_t i = 0; i < stuck.size(); ++i) {
     fiber* f = stuck[i];
     if (!f->waiting.load()->claim(waiter::abandoned)) {
       stuck.resize(i);
-      return false;
+      return;
     }
     intrusive_list<fiber>::erase(*f);
 #ifdef BOOST_USE_ASAN
     __lsan_register_root_region(f->stack.low, f->stack.bytes);  // reported as a leak already; what it holds is not lost
 #endif
   }
-  return true;
 }
 
 }  // namespace
@@ -95,9 +94,10 @@ std::vector<fiber_info> abandon_waiting(scheduler& s) {
       if (f->guest || f->in_boost.load() || f->waiting.load() == nullptr) return {};
       stuck.push_back(f);
     }
-    if (!abandon(stuck)) return {};
+    abandon(stuck);
   }
-  s.give_up(stuck.size());
+  lost.resize(std::min(lost.size(), stuck.size()));
+  if (!stuck.empty()) s.give_up(stuck.size());
   return lost;
 }
 
@@ -117,6 +117,7 @@ std::vector<fiber_info> abandon_waiting_on_nobody(scheduler& s) {
     }
     abandon(stuck);
   }
+  lost.resize(stuck.size());
   if (!stuck.empty()) s.give_up(stuck.size());
   return lost;
 }

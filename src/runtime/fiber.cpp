@@ -35,6 +35,11 @@ struct stack_below_block {
   void deallocate(boost::context::stack_context&) noexcept { depot->give_back(whole); }
 };
 
+/// What lies below the control block.
+std::size_t usable_bytes(const stack_memory& stack) noexcept {
+  return (stack.bytes - stack.color * color_bytes - sizeof(fiber)) & ~std::size_t{63};
+}
+
 [[noreturn]] void die_of_escaped_exception(const fiber& f) noexcept {
   f.owner.report_escaped_exception(f);
   std::terminate();
@@ -50,12 +55,6 @@ fiber::fiber(scheduler& s, boost::fibers::context* ctx, bool is_guest) noexcept
 fiber::~fiber() {
   owner.delist(*this);
 }
-
-namespace {
-std::size_t usable_bytes(const stack_memory& stack) noexcept {
-  return (stack.bytes - stack.color * color_bytes - sizeof(fiber)) & ~std::size_t{63};
-}
-}  // namespace
 
 fiber* fiber::runner_on(const stack_memory& stack) noexcept {
   return reinterpret_cast<fiber*>(stack.low + usable_bytes(stack));

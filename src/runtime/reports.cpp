@@ -64,16 +64,18 @@ std::string scheduler::describe(const fiber* wanted) const {
   return "what cannot be told";
 }
 
-std::vector<fiber_info> list_fibers(scheduler& s) {
+std::vector<fiber_info> scheduler::describe_all() {
   std::vector<fiber_info> listed;
   const time_point now = clock::now();
-  {
-    const std::lock_guard lock(s.registry_mutex());
-    auto& fibers = s.fibers();
-    for (fiber* f = fibers.front(); f != nullptr; f = fibers.next(*f)) {
-      if (f->busy()) listed.push_back(s.describe(*f, now));
-    }
+  const std::lock_guard lock(registry_mutex_);
+  for (fiber* f = fibers_.front(); f != nullptr; f = fibers_.next(*f)) {
+    if (f->busy()) listed.push_back(describe(*f, now));
   }
+  return listed;
+}
+
+std::vector<fiber_info> list_fibers(scheduler& s) {
+  std::vector<fiber_info> listed = s.describe_all();
   name_holders(listed);
   return listed;
 }

@@ -129,4 +129,30 @@ TEST(LeakCheck, GoesByTheBubblesClock) {
   });
 }
 
+TEST(LeakCheck, OnAPlainThreadNamesTheHolderOfAMutex) {
+  runtime rt({.threads = 2});
+  leak_check check(20ms);
+  std::atomic<bool> stop{false};
+  mutex m;
+  latch locked(1);
+  rt.go([&] {
+    m.lock();
+    locked.count_down();
+    while (!stop) this_fiber::sleep_for(1ms);
+    m.unlock();
+  });
+  rt.go([&] {
+    locked.wait();
+    m.lock();
+    m.unlock();
+  });
+  locked.wait();
+  const std::vector<std::string> left = check.leaks();
+  stop = true;
+  ASSERT_EQ(left.size(), 2u);
+  EXPECT_NE((left[0] + left[1]).find("locked by fiber"), std::string::npos) << left[0] << left[1];
+  while (!check.leaks().empty()) {
+  }
+}
+
 }  // namespace
