@@ -1,5 +1,6 @@
 // A bounded pool under steps of load: less than it can do, 10 and 100 times what it can do, and back. Jobs wait 10 ms for somebody
 // else's answer. The generator never waits for the pool: a job for which there is no room is rejected.
+//   burst_spool [MILLISECONDS of each step [LOAD...]]: the loads between the steps of 0.8 before and after; 10 100 without
 #include <unistd.h>
 #include <spool/spool.hpp>
 
@@ -10,6 +11,7 @@
 #include <cstdlib>
 #include <exception>
 #include <fstream>
+#include <string>
 #include <vector>
 
 namespace {
@@ -26,7 +28,7 @@ constexpr auto window = 50ms;                   // of the recovery
 constexpr std::size_t most_accepted = 100'000;  // in a step
 
 struct step {
-  const char* name;
+  std::string name;
   double load;  // 1: what the pool can do
   std::uint64_t offered = 0;
   std::uint64_t rejected = 0;
@@ -96,14 +98,19 @@ double recovery_ms(const step& before, const step& after, std::chrono::milliseco
   return milliseconds(length).count();
 }
 
-int measure(std::chrono::milliseconds length) {
+std::string times(double load) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%gx", load);
+  return text;
+}
+
+int measure(std::chrono::milliseconds length, const std::vector<double>& loads) {
   spool::worker_pool pool({.name = "burst", .workers = workers, .queue_capacity = queue_capacity});
   const double can_do = measured_capacity(pool);
   std::vector<step> steps;
-  for (const auto& [name, load] :
-       {std::pair("0.8x before", 0.8), {"10x", 10.0}, {"100x", 100.0}, {"0.8x after", 0.8}}) {
-    steps.push_back({.name = name, .load = load});
-  }
+  steps.push_back({.name = "0.8x before", .load = 0.8});
+  for (const double load : loads) steps.push_back({.name = times(load), .load = load});
+  steps.push_back({.name = "0.8x after", .load = 0.8});
   spool::this_fiber::sleep_for(100ms);
   std::uint64_t offered = pool.stats().accepted, rejected = 0;
   for (step& s : steps) {
@@ -123,7 +130,7 @@ int measure(std::chrono::milliseconds length) {
     std::printf(R"({"row": "burst", "case": "%s", "system": "spool", "metrics": {"offered_per_s": %.0f, )"
                 R"("accepted_per_s": %.0f, "p50_ms": %.2f, "p99_ms": %.2f, "resident_mib": %.2f}})"
                 "\n",
-                s.name, static_cast<double>(s.offered) / std::chrono::duration<double>(length).count(),
+                s.name.c_str(), static_cast<double>(s.offered) / std::chrono::duration<double>(length).count(),
                 static_cast<double>(s.accepted.size()) / std::chrono::duration<double>(length).count(),
                 percentile_ms(all, 0.5), percentile_ms(all, 0.99), s.resident_mib);
   }
@@ -135,11 +142,14 @@ int measure(std::chrono::milliseconds length) {
 
 }  // namespace
 
-// burst [MILLISECONDS of each step]
 int main(int argc, char** argv) {
   try {
+    const std::chrono::milliseconds length(argc > 1 ? std::atoi(argv[1]) : 1000);
+    std::vector<double> loads;
+    for (int i = 2; i < argc; ++i) loads.push_back(std::atof(argv[i]));
+    if (loads.empty()) loads = {10, 100};
     spool::runtime runtime({.threads = 2});
-    return runtime.run([&] { return measure(std::chrono::milliseconds(argc > 1 ? std::atoi(argv[1]) : 1000)); });
+    return runtime.run([&] { return measure(length, loads); });
   } catch (const std::exception& failure) {
     std::fprintf(stderr, "burst: %s\n", failure.what());
     return 1;
