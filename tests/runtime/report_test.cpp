@@ -68,7 +68,7 @@ TEST_P(Report, SaysHowLongAFiberHasWaited) {
     (void)waiting("receiver");
     this_fiber::sleep_for(300ms);
     const detail::fiber_info receiver = waiting("receiver");
-    const auto at_most = std::chrono::steady_clock::now() - began + 10ms;
+    const auto at_most = std::chrono::steady_clock::now() - began + 1s;  // which lags by more when others have the CPU
     EXPECT_GE(receiver.waits_for, 250ms);  // 300 ms, less what the clock may lag behind
     EXPECT_LE(receiver.waits_for, at_most);
     EXPECT_NE(to_string(receiver).find(" for 0."), std::string::npos) << to_string(receiver);

@@ -209,6 +209,25 @@ TEST_P(ThisFiber, APinnedFiberStaysOnItsThread) {
   });
 }
 
+// Each yields until the other has gone on, so that neither may be put off for as long as the other is ready.
+TEST_P(ThisFiber, PinnedFibersAndOthersHaveTheirTurns) {
+  run([] {
+    constexpr int turns = 100;
+    std::atomic<int> pinned{0}, other{0};
+    wait_group all;
+    all.go([&] {
+      const this_fiber::pin here;
+      for (; other < turns; ++pinned) this_fiber::yield();
+      pinned += turns;
+    });
+    all.go([&] {
+      for (; pinned < turns; ++other) this_fiber::yield();
+      other += turns;
+    });
+    all.wait();
+  });
+}
+
 TEST_P(ThisFiber, PinsNest) {
   run([] {
     const auto home = spool_test::thread_now();

@@ -6,6 +6,8 @@
 #include <spool/sync/future.hpp>
 #include <spool/sync/wait_group.hpp>
 
+#include <sched.h>
+
 #include <atomic>
 #include <chrono>
 #include <deque>
@@ -292,6 +294,53 @@ TEST_P(ConditionVariable, MayBeDestroyedByTheWaiterThatWasNotified) {
       waiter.get();
     }
   });
+}
+
+/// The calling thread shares one CPU with all others that call this.
+void stay_on_one_cpu() {
+  cpu_set_t usable, one;
+  CPU_ZERO(&one);
+  ASSERT_EQ(::sched_getaffinity(0, sizeof usable, &usable), 0);
+  int cpu = 0;
+  while (!CPU_ISSET(cpu, &usable)) ++cpu;
+  CPU_SET(cpu, &one);
+  ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
+}
+
+/// On its CPU every other thread goes before the calling one, a thread that it wakes at once.
+void give_way() {
+  const sched_param none{};
+  ASSERT_EQ(::sched_setscheduler(0, SCHED_IDLE, &none), 0);
+}
+
+// The unlock in wait() wakes the notifier, which goes on at once, before the waiter does anything else.
+TEST(ConditionVariableOnThreads, ANotificationMayFollowTheUnlockAtOnce) {
+  for (int round = 0; round < 20; ++round) {
+    spool::mutex m;
+    spool::condition_variable cv;
+    std::atomic<bool> locked{false};
+    std::atomic<bool> notifying{false};
+    std::cv_status seen = std::cv_status::timeout;
+    std::thread waiter([&] {
+      stay_on_one_cpu();
+      give_way();
+      std::unique_lock lock(m);
+      locked = true;
+      while (!notifying) ::sched_yield();
+      seen = cv.wait_for(lock, 10s);
+    });
+    std::thread notifier([&] {
+      stay_on_one_cpu();
+      while (!locked) std::this_thread::sleep_for(100us);  // a yield would not let an idle one run
+      notifying = true;
+      m.lock();
+      m.unlock();
+      cv.notify_one();
+    });
+    notifier.join();
+    waiter.join();
+    ASSERT_EQ(seen, std::cv_status::no_timeout) << "round " << round;
+  }
 }
 
 }  // namespace

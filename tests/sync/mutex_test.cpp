@@ -5,6 +5,7 @@
 #include <spool/context/cancel_scope.hpp>
 #include <spool/sync/future.hpp>
 #include <spool/sync/wait_group.hpp>
+#include <spool/testing/bubble.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -248,6 +249,32 @@ TEST_P(Mutex, StarvedWaiterGetsItFromAFiberThatAlwaysComesBack) {
     EXPECT_FALSE(gave_up);
     m.unlock();
     waiter.get();
+  });
+}
+
+// In a bubble nobody is faster than another by chance, and the waiter is starved when the test says so.
+TEST(MutexOrder, StarvedWaiterIsHandedTheLock) {
+  spool::testing::run_in_bubble([] {
+    spool::mutex m;
+    bool served = false;
+    m.lock();
+    spool::go([&] {
+      m.lock();
+      served = true;
+      m.unlock();
+    });
+    spool::testing::settle();          // it waits,
+    spool::this_fiber::sleep_for(1s);  // too long
+    m.unlock();
+    m.lock();                          // before the one that was woken
+    spool::testing::settle();
+    EXPECT_FALSE(served);
+    m.unlock();
+    const bool barged = m.try_lock();
+    EXPECT_FALSE(barged);
+    if (barged) m.unlock();
+    spool::testing::settle();
+    EXPECT_TRUE(served);
   });
 }
 
