@@ -33,19 +33,29 @@ static_assert(sizeof(channel_base) == channel_head_bytes, "what follows are mess
 
 alignas(channel_base) std::byte nil_channel_mark[sizeof(channel_base)];
 
-channel_status channel_base::wait_locked(channel_side side, void* slot, bool assigns, const wait_bounds& bounds) {
-  waiter self;
-  channel_node node(self, slot, assigns);
-  node.alone = bounds.none();
-  queue(side).push_back(node);
+channel_status channel_base::wait_alone(fiber* self, channel_queue& mine, const char* what, void* slot, bool assigns) {
+  waiter me(self);
+  channel_node node(me, slot, assigns);
+  node.alone = true;
+  mine.push_back(node);
+  const waiter::outcome how = me.wait_unlocking(mu_, {what, this});
+  if (node.result == channel_node::state::done && !node.has_stalled) [[likely]] return channel_status::ok;
+  return outcome_of(node, how, &mine == &senders_ ? channel_side::send : channel_side::recv, unbounded);
+}
 
-  const auto wait = [&] {
-    const wait_site site{site_of(side, node.alone), this};
-    if (node.alone) [[likely]] return self.wait_unlocking(mu_, site);
-    mu_.unlock();
-    return wait_within(self, bounds, site);
-  };
-  waiter::outcome how = wait();
+channel_status channel_base::wait_bounded(fiber* self, channel_side side, void* slot, bool assigns,
+                                          const wait_bounds& bounds) {
+  waiter me(self);
+  channel_node node(me, slot, assigns);
+  queue(side).push_back(node);
+  mu_.unlock();
+  return outcome_of(node, wait_within(me, bounds, {site_of(side, false), this}), side, bounds);
+}
+
+/// Waits on for as long as peers fail to serve the node.
+channel_status channel_base::outcome_of(channel_node& node, waiter::outcome how, channel_side side,
+                                        const wait_bounds& bounds) {
+  waiter& self = *node.owner;
   while (how == waiter::done && node.has_stalled) [[unlikely]] {
     mu_.lock();
     if (node.result != channel_node::state::stalled) {  // served since
@@ -55,10 +65,11 @@ channel_status channel_base::wait_locked(channel_side side, void* slot, bool ass
     node.result = channel_node::state::waiting;  // still first in its queue
     node.has_stalled = false;
     self.rearm();
-    how = wait();
+    mu_.unlock();
+    how = wait_within(self, bounds, {site_of(side, bounds.none()), this});
   }
   if (how != waiter::done) [[unlikely]] {
-    const channel_section relock(mu_);
+    const std::lock_guard relock(mu_);
     if (node.linked()) queue(side).erase(node);
     return status_of(how, bounds);
   }
@@ -69,7 +80,7 @@ channel_status channel_base::wait_locked(channel_side side, void* slot, bool ass
 bool channel_base::close() noexcept {
   wait_queue woken;
   {
-    channel_section section(mu_);
+    const std::lock_guard guard(mu_);
     if (closed_.load(std::memory_order_relaxed)) return false;
     closed_.store(true, std::memory_order_release);
     for (channel_queue* waiters : {&receivers_, &senders_}) {

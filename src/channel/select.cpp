@@ -31,12 +31,12 @@ channel_side side_of(const select_op& op) noexcept {
 /// All channels of a select, locked in order of address; unlocks, then wakes whom the select has served.
 class all_locked {
  public:
-  explicit all_locked(scratch<channel_base*, cases_on_stack>& sorted) noexcept : channels_(sorted) {
+  all_locked(scratch<channel_base*, cases_on_stack>& sorted, fiber* self) noexcept : channels_(sorted), self_(self) {
     for (channel_base* ch : channels_) ch->lock().lock();
   }
   ~all_locked() {
     for (channel_base* ch : channels_) ch->lock().unlock();
-    if (woken != nullptr) wake_chain(woken);
+    if (woken != nullptr) wake_chain(woken, self_);
   }
   all_locked(const all_locked&) = delete;
   all_locked& operator=(const all_locked&) = delete;
@@ -45,6 +45,7 @@ class all_locked {
 
  private:
   scratch<channel_base*, cases_on_stack>& channels_;
+  fiber* self_;
 };
 
 /// One case while its select waits.
@@ -62,6 +63,7 @@ class selector {
   }
 
   selection choose() {
+    self_ = spend_budget();
     selection chosen = poll();
     if (chosen.index == none) {
       gather_channels();
@@ -69,7 +71,6 @@ class selector {
       chosen = poll_at_one_instant();
       if (chosen.index == none) chosen = {otherwise_, true};
     }
-    spend_budget();
     return chosen;
   }
 
@@ -121,7 +122,7 @@ class selector {
         continue;
       }
       if (op.channel == nullptr || would_block(op)) continue;
-      channel_section section(op.channel->lock());
+      channel_section section(op.channel->lock(), self_);
       const channel_step step = op.commit(section.woken);
       if (step != channel_step::blocked) return {i, step == channel_step::done};
     }
@@ -142,7 +143,7 @@ class selector {
 
   selection poll_at_one_instant() {
     if (channels_.size() > 1) {  // one channel's answer in poll() was of one instant already
-      all_locked lock(channels_);
+      all_locked lock(channels_, self_);
       const selection ready = poll_locked(lock.woken);
       if (ready.index != none) return ready;
     }
@@ -172,7 +173,8 @@ class selector {
   scratch<channel_base*, cases_on_stack> channels_;
   std::size_t timeout_ = none;  // the case whose deadline comes first
   std::size_t otherwise_ = none;
-  waiter* self_ = nullptr;  // with places_, during wait()
+  fiber* self_ = nullptr;
+  waiter* waiter_ = nullptr;  // with places_, during wait()
   scratch<registration, cases_on_stack>* places_ = nullptr;
 };
 
@@ -190,14 +192,14 @@ void selector::unlink(std::size_t i) noexcept {
 /// Joins every queue unless a case can proceed after all. `stalled`: the case that a peer tried to serve in vain; it
 /// may have been served since, else it becomes the first in its queue again.
 selection selector::enter(std::size_t stalled) {
-  all_locked lock(channels_);
+  all_locked lock(channels_, self_);
   if (stalled != none) {
     for (std::size_t i = 0; i < cases_.size(); ++i) unlink(i);
     channel_node& node = (*places_)[stalled].node;
     if (node.result != channel_node::state::stalled) return outcome_of(stalled);
     node.result = channel_node::state::waiting;
     node.has_stalled = false;
-    self_->rearm();
+    waiter_->rearm();
   }
   const selection ready = poll_locked(lock.woken);
   if (ready.index != none) return ready;
@@ -216,9 +218,9 @@ void selector::hook_others() {
   for (std::size_t i = 0; i < cases_.size(); ++i) {
     registration& place = (*places_)[i];
     if (cases_[i]->what() == select_op::kind::done) {
-      place.hook.emplace(*cases_[i]->bounding_context(), *self_, place.node.claim_as);
+      place.hook.emplace(*cases_[i]->bounding_context(), *waiter_, place.node.claim_as);
     } else if (cases_[i]->what() == select_op::kind::ready && !cases_[i]->add_waiter(place.node)) {
-      if (place.node.try_claim()) self_->wake();
+      if (place.node.try_claim()) waiter_->wake(self_);
     }
   }
 }
@@ -234,7 +236,7 @@ void selector::unhook_others() noexcept {
 void selector::leave_queues(std::size_t won) noexcept {
   for (std::size_t i = 0; i < cases_.size(); ++i) {
     if (i == won || !cases_[i]->on_channel() || cases_[i]->channel == nullptr) continue;
-    channel_section section(cases_[i]->channel->lock());
+    const std::lock_guard guard(cases_[i]->channel->lock());
     unlink(i);
   }
 }
@@ -268,10 +270,10 @@ class wait_brackets {
 
 selection selector::wait() {
   const wait_brackets around(cases_);
-  waiter self;
+  waiter me(self_);
   scratch<registration, cases_on_stack> places(cases_.size());
-  for (std::size_t i = 0; i < cases_.size(); ++i) places.emplace_back(self, i);
-  self_ = &self;
+  for (std::size_t i = 0; i < cases_.size(); ++i) places.emplace_back(me, i);
+  waiter_ = &me;
   places_ = &places;
   const time_point deadline = timeout_ == none ? time_point::max() : cases_[timeout_]->deadline;
   wait_site site{"select", can_end() ? nullptr : nobody};
@@ -281,7 +283,7 @@ selection selector::wait() {
     const selection ready = enter(stalled);
     if (ready.index != none) return ready;
     hook_others();
-    const waiter::outcome how = self.wait_until(deadline, site);
+    const waiter::outcome how = me.wait_until(deadline, site);
     unhook_others();
     const std::size_t won = how == waiter::timed_out ? timeout_ : how - 1;
     if (places[won].node.has_stalled) {

@@ -91,7 +91,7 @@ class channel_timer : timer_node {
         if (period_ > clock::duration::zero()) arm_at(next_tick(now));
       }
     }
-    wake_chain(woken);
+    wake_chain(woken, current_fiber());
     release();
   }
 

@@ -6,18 +6,14 @@
 
 namespace spool::detail {
 
-std::atomic<bool> light_fence_is_full{true};
+bool fences_are_asymmetric() noexcept {
+  static const bool registered = ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+  return registered;
+}
 
 void heavy_fence() noexcept {
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (!light_fence_is_full.load(std::memory_order_relaxed)) {
-    ::syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
-  }
-}
-
-void prepare_fences() noexcept {
-  const bool registered = ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
-  light_fence_is_full.store(!registered, std::memory_order_relaxed);
+  if (fences_are_asymmetric()) ::syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
 }
 
 }  // namespace spool::detail

@@ -74,14 +74,14 @@ fiber* fiber::make_runner(scheduler& owner, stack_memory stack) noexcept {
 // Runs on the runner's own stack, from its first resumption to its end. Whatever was read from the worker is stale after
 // a task: the task may have moved to another thread.
 void fiber::run_tasks() {
-  current_worker()->arrive();
+  on->arrive();
   while (job != nullptr) {
     runnable* item = std::exchange(job, nullptr);
     while (item != nullptr && item->what == kind::task) {
       execute(static_cast<task&>(*item));
-      item = current_worker()->pick_local();
+      item = on->pick_local();
     }
-    current_worker()->retire(static_cast<fiber*>(item));
+    on->retire(static_cast<fiber*>(item));
   }
 }
 
@@ -107,9 +107,8 @@ void fiber::end_task() noexcept {
   id.store(0, std::memory_order_relaxed);
   for (void*& slot : slots) slot = nullptr;
   if (name != nullptr) owner.rename(*this, {});
-  worker& w = *current_worker();
-  w.clear_fiber_specific_data(*this);
-  w.count_finished();
+  on->clear_fiber_specific_data(*this);
+  on->count_finished();
 }
 
 std::uint64_t fiber::ensure_id() noexcept {

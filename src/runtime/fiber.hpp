@@ -4,7 +4,7 @@
 // state_ is the handshake of park and unpark. The fiber registers its waiter while `running`, switches away, and the next
 // fiber publishes it: running -> parked. Whoever wakes it exchanges `notified` in. If the publisher finds `notified`, or
 // the waker finds `parked`, that one alone makes the fiber ready. Both exchanges are acq_rel: what the waker wrote is
-// seen by the fiber, and the fiber's saved registers by whoever resumes it.
+// seen by the fiber, and the fiber's saved registers by whoever resumes it. A waker that reads `parked` need not exchange.
 // A wait that only the holder of one lock can end is published without an exchange: that lock is released when the fiber
 // is off its stack, so whoever wakes it finds `parked`.
 #pragma once
@@ -43,10 +43,8 @@ class fiber : public runnable, public list_hook, public boost::fibers::fiber_pro
   static void operator delete(void*) noexcept {}
   static void* operator new(std::size_t, void* at) noexcept { return at; }
 
-  // On this fiber: waits until unpark(). The second releases `held`, under which alone the waiter can be claimed.
+  /// On this fiber: waits until it is unparked.
   void park(waiter& w, wait_site site) noexcept;
-  void park(waiter& w, wait_site site, spin_lock& held) noexcept;
-  void unpark() noexcept;
 
   boost::fibers::context* context() const noexcept { return ctx_; }
   scheduler& owner;
@@ -58,6 +56,7 @@ class fiber : public runnable, public list_hook, public boost::fibers::fiber_pro
   task* job = nullptr;           // a runner's next task; null when resumed: end
   bool inside_boost = false;     // goes on in Boost's code when resumed
   bool linked_in_boost = false;  // a runner that Boost has in its list; a guest is there whenever it runs
+  worker* on = nullptr;          // the worker that runs it, while it runs: what it asks after a wait instead of the thread
   worker* pinned_to = nullptr;
   unsigned pins = 0;
   stack_memory stack;
@@ -83,6 +82,8 @@ class fiber : public runnable, public list_hook, public boost::fibers::fiber_pro
 
  private:
   friend class worker;
+  friend void park(fiber& f, waiter& w, spin_lock& held, wait_site site) noexcept;
+  friend void unpark(fiber& f, fiber* waker) noexcept;
   void begin_wait(waiter& w, wait_site site) noexcept;
   void end_wait() noexcept;
   void run_tasks();

@@ -27,7 +27,7 @@ class alignas(cache_line_bytes) idle_set {
   /// After a push to a worker's own queue. One fence that costs nothing and two loads, unless somebody has to be woken.
   void notice_local_push() noexcept {
     light_fence();
-    if (sleeping_.load(std::memory_order_relaxed) != 0 && searching_.load(std::memory_order_relaxed) == 0) wake_one();
+    if (sleeping_.load(std::memory_order_relaxed) != 0) [[unlikely]] look_closer();
   }
   /// After a push from outside, which no running worker notices at once.
   void notice_outside_push() noexcept;
@@ -51,7 +51,7 @@ class alignas(cache_line_bytes) idle_set {
   /// False: a waker has taken w out already, and counted it as searching.
   bool leave(worker& w) noexcept;
 
-  std::uint32_t sleeping() const noexcept { return sleeping_.load(std::memory_order_seq_cst); }
+  std::uint32_t sleeping() const noexcept { return sleeping_.load(std::memory_order_seq_cst) & ~full_fences; }
   std::uint32_t searching() const noexcept { return searching_.load(std::memory_order_seq_cst); }
 
   /// Wakes one sleeper, when nobody searches.
@@ -64,9 +64,15 @@ class alignas(cache_line_bytes) idle_set {
   }
 
  private:
+  static constexpr std::uint32_t full_fences = 1u << 31;  // see asymmetric_fence.hpp
+
+  void look_closer() noexcept {
+    if ((sleeping_.load(std::memory_order_relaxed) & full_fences) != 0) std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (searching_.load(std::memory_order_relaxed) == 0 && sleeping() != 0) wake_one();
+  }
   worker* take_sleeper() noexcept;
 
-  std::atomic<std::uint32_t> sleeping_{0};
+  std::atomic<std::uint32_t> sleeping_{fences_are_asymmetric() ? 0 : full_fences};
   std::atomic<std::uint32_t> searching_{0};
   std::atomic<worker*> watcher_{nullptr};
   worker* told_ = nullptr;           // set before there are threads

@@ -11,9 +11,10 @@
 namespace spool::detail {
 
 void run_queue::stand_back() noexcept {
-  do {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  while (thief_seen()) {
     busy_.store(false, std::memory_order_release);
-    for (unsigned spins = 0; thief_.load(std::memory_order_acquire); ++spins) {
+    for (unsigned spins = 0; thief_seen(); ++spins) {
       if (spins < 200) {
         cpu_pause();
       } else {
@@ -21,8 +22,8 @@ void run_queue::stand_back() noexcept {
       }
     }
     busy_.store(true, std::memory_order_relaxed);
-    light_fence();
-  } while (thief_.load(std::memory_order_acquire));
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  }
 }
 
 void run_queue::append_slowly(runnable* r) noexcept {
@@ -42,7 +43,7 @@ void run_queue::append_slowly(runnable* r) noexcept {
 
 void run_queue::steal(loot& taken) noexcept {
   if (robbed_.exchange(true, std::memory_order_acquire)) return;
-  thief_.store(true, std::memory_order_relaxed);
+  thief_.fetch_or(at_work, std::memory_order_relaxed);
   heavy_fence();
   bool inside = false;
   for (unsigned spins = 0; spins < 2000; ++spins) {
@@ -62,7 +63,7 @@ void run_queue::steal(loot& taken) noexcept {
     }
     count_out(taken.count);
   }
-  thief_.store(false, std::memory_order_release);
+  thief_.fetch_and(static_cast<std::uint8_t>(~at_work), std::memory_order_release);
   robbed_.store(false, std::memory_order_release);
 }
 

@@ -5,7 +5,7 @@
 // A biased lock: the owner marks `busy_` around each operation and looks at `thief_`; a thief sets `thief_`, issues the
 // heavy fence and waits until `busy_` is clear. The light fence in enter() pairs with it: either the owner sees the thief
 // and stands back, or the thief sees the owner busy and waits. Whoever is in has the plain fields to itself; the
-// release stores of both flags hand them over.
+// release stores of both flags hand them over. The bit in `thief_` that stands for full fences: see asymmetric_fence.hpp.
 //
 // pushed_ and popped_ are written by whoever is in, and read by anybody: how many items there are, and, for a thief that
 // looks twice, whether the owner drains them by itself.
@@ -127,6 +127,9 @@ class alignas(cache_line_bytes) run_queue {
   bool empty() const noexcept { return size() == 0; }
 
  private:
+  static constexpr std::uint8_t at_work = 1;      // bits of thief_
+  static constexpr std::uint8_t full_fences = 2;
+
   // Items taken from the `next_` slot in a row; then the head has its turn, so that two fibers that wake each other
   // cannot keep the others waiting.
   static constexpr unsigned next_uses_limit = 64;
@@ -158,7 +161,7 @@ class alignas(cache_line_bytes) run_queue {
   void enter() noexcept {
     busy_.store(true, std::memory_order_relaxed);
     light_fence();
-    if (thief_.load(std::memory_order_acquire)) [[unlikely]] stand_back();
+    if (thief_.load(std::memory_order_acquire) != 0) [[unlikely]] stand_back();
   }
   void leave() noexcept { busy_.store(false, std::memory_order_release); }
   void count_in(std::uint64_t items) noexcept {
@@ -167,11 +170,12 @@ class alignas(cache_line_bytes) run_queue {
   void count_out(std::uint64_t items) noexcept {
     popped_.store(popped_.load(std::memory_order_relaxed) + items, std::memory_order_release);
   }
+  bool thief_seen() const noexcept { return (thief_.load(std::memory_order_acquire) & at_work) != 0; }
   [[gnu::noinline]] void stand_back() noexcept;
   [[gnu::noinline]] void append_slowly(runnable* r) noexcept;
 
   std::atomic<bool> busy_{false};
-  std::atomic<bool> thief_{false};
+  std::atomic<std::uint8_t> thief_{fences_are_asymmetric() ? std::uint8_t{0} : full_fences};
   unsigned next_uses_ = 0;
   runnable* next_ = nullptr;
   std::unique_ptr<runnable*[]> ring_;

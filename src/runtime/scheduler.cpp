@@ -1,6 +1,5 @@
 #include "scheduler.hpp"
 
-#include "asymmetric_fence.hpp"
 #include "coarse_clock.hpp"
 #include "overflow.hpp"
 #include "seeded.hpp"
@@ -22,7 +21,6 @@ scheduler::scheduler(runtime_options options, runtime& handle, std::unique_ptr<s
       helpers_(options_.blocking_threads, options_.name),
       monitor_(*this) {
   coarse_clock::set(clock::now());
-  prepare_fences();
   install_overflow_handler();
   try {
     workers_.reserve(options_.threads);

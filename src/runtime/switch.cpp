@@ -31,6 +31,7 @@ template struct open_contexts<&boost::fibers::scheduler::worker_queue_>;
 
 void worker::prepare(fiber& to) noexcept {
   current_ = &to;
+  to.on = this;
   switches_.store(switches_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   if constexpr (switches_exceptions) *exceptions_ = to.exceptions;
   if (to.guest) [[unlikely]] {
@@ -64,22 +65,24 @@ void worker::resume_inside_boost(fiber& to) noexcept {
 }
 
 void worker::switch_to(fiber& to, after what) noexcept {
-  left_ = current_;
+  fiber& from = *current_;
+  left_ = &from;
   after_ = what;
-  if constexpr (switches_exceptions) left_->exceptions = *exceptions_;
+  if constexpr (switches_exceptions) from.exceptions = *exceptions_;
   prepare(to);
   resume(to);
-  current_worker()->arrive();
+  from.on->arrive();
 }
 
 void worker::switch_home(after what) noexcept {
-  left_ = current_;
+  fiber& from = *current_;
+  left_ = &from;
   after_ = what;
-  if constexpr (switches_exceptions) left_->exceptions = *exceptions_;
+  if constexpr (switches_exceptions) from.exceptions = *exceptions_;
   current_ = nullptr;
   if constexpr (switches_exceptions) *exceptions_ = {};
   home_->resume();
-  current_worker()->arrive();
+  from.on->arrive();
 }
 
 void worker::finish_switch() noexcept {
@@ -215,23 +218,26 @@ void fiber::end_wait() noexcept {
 
 [[gnu::flatten]] void fiber::park(waiter& w, wait_site site) noexcept {
   begin_wait(w, site);
-  if (state_.load(std::memory_order_acquire) != notified) current_worker()->park();
+  if (state_.load(std::memory_order_acquire) != notified) on->park();
   end_wait();
 }
 
-[[gnu::flatten]] void fiber::park(waiter& w, wait_site site, spin_lock& held) noexcept {
-  begin_wait(w, site);
-  current_worker()->park(held);
-  end_wait();
+[[gnu::flatten]] void park(fiber& f, waiter& w, spin_lock& held, wait_site site) noexcept {
+  f.begin_wait(w, site);
+  f.on->park(held);
+  f.end_wait();
 }
 
-[[gnu::flatten]] void fiber::unpark() noexcept {
-  if (state_.exchange(notified, std::memory_order_acq_rel) != parked) return;
-  worker* w = current_worker();
-  if (w != nullptr && &w->owner == &owner && w->current() != nullptr) {
-    w->push_next(*this);  // it is likely to use what its waker has just touched
+[[gnu::flatten]] void unpark(fiber& f, fiber* waker) noexcept {
+  // Published already, as a rule; then nobody else acts on it, since one wait is woken once.
+  if (f.state_.load(std::memory_order_acquire) != fiber::parked &&
+      f.state_.exchange(fiber::notified, std::memory_order_acq_rel) != fiber::parked) {
+    return;
+  }
+  if (waker != nullptr && &waker->owner == &f.owner) {
+    waker->on->push_next(f);  // it is likely to use what its waker has just touched
   } else {
-    owner.make_ready(*this);
+    f.owner.make_ready(f);
   }
 }
 

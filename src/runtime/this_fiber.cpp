@@ -7,15 +7,6 @@
 #include <thread>
 
 namespace spool {
-namespace {
-
-detail::fiber* current_fiber() noexcept {
-  detail::worker* w = detail::current_worker();
-  return w != nullptr ? w->current() : nullptr;
-}
-
-}  // namespace
-
 namespace this_fiber {
 
 void yield() {
@@ -37,33 +28,33 @@ void sleep_until(detail::time_point when) {
 }
 
 fiber_id id() noexcept {
-  detail::fiber* f = current_fiber();
+  detail::fiber* f = detail::current_fiber();
   return f != nullptr ? fiber_id(f->ensure_id()) : fiber_id();
 }
 
 void set_name(std::string_view name) {
-  detail::fiber* f = current_fiber();
+  detail::fiber* f = detail::current_fiber();
   if (f == nullptr) throw std::logic_error("spool::this_fiber::set_name: not on a fiber; call it inside spool::run or go");
   f->owner.rename(*f, name);
 }
 
 std::string_view name() noexcept {
-  detail::fiber* f = current_fiber();
+  detail::fiber* f = detail::current_fiber();
   return f != nullptr && f->name != nullptr ? std::string_view(*f->name) : std::string_view();
 }
 
 std::size_t stack_high_water() {
-  detail::fiber* f = current_fiber();
+  detail::fiber* f = detail::current_fiber();
   return f != nullptr && f->stack ? detail::stack_depot::touched(f->stack) : 0;
 }
 
 pin::pin() noexcept {
-  detail::fiber* f = current_fiber();
+  detail::fiber* f = detail::current_fiber();
   if (f != nullptr && f->pins++ == 0) f->pinned_to = detail::current_worker();
 }
 
 pin::~pin() {
-  detail::fiber* f = current_fiber();
+  detail::fiber* f = detail::current_fiber();
   if (f != nullptr && --f->pins == 0) f->pinned_to = nullptr;
 }
 

@@ -19,11 +19,6 @@ constexpr std::uint32_t awake = 0;
 constexpr std::uint32_t woken = 1;
 constexpr std::uint32_t blocked = 2;  // counted in thread_census::blocked; whoever wakes it takes it out
 
-fiber* current_fiber() noexcept {
-  worker* w = current_worker();
-  return w != nullptr ? w->current() : nullptr;
-}
-
 /// Ends a wait at its deadline. Fires under the timer queue's lock, so the waiter is there.
 struct deadline_timer : timer_node {
   explicit deadline_timer(waiter& w) noexcept : timer_node(&expire, mode::locked), owner(w) {}
@@ -49,18 +44,12 @@ const char mutex_wait[] = "mutex";
 const char channel_send_wait[] = "channel send";
 const char channel_recv_wait[] = "channel recv";
 
-waiter::waiter() noexcept : fiber_(current_fiber()) {}
-
 void waiter::rearm() noexcept {
   outcome_.store(pending, std::memory_order_relaxed);
   thread_word_.store(awake, std::memory_order_relaxed);
 }
 
-void waiter::wake() noexcept {
-  if (fiber_ != nullptr) {
-    fiber_->unpark();
-    return;
-  }
+void waiter::wake_thread() noexcept {
   std::uint32_t seen = awake;
   if (thread_word_.compare_exchange_strong(seen, woken, std::memory_order_release, std::memory_order_relaxed)) return;
   // Out of the census before it can run: a thread that was woken is not blocked, even before it got a CPU.
@@ -75,13 +64,9 @@ waiter::outcome waiter::wait(wait_site site) noexcept {
   return outcome_.load(std::memory_order_acquire);
 }
 
-waiter::outcome waiter::wait_unlocking(spin_lock& held, wait_site site) noexcept {
-  if (fiber_ == nullptr) {
-    held.unlock();
-    return wait_on_thread(time_point::max());
-  }
-  fiber_->park(*this, site, held);
-  return outcome_.load(std::memory_order_acquire);
+waiter::outcome waiter::wait_on_thread_unlocking(spin_lock& held) noexcept {
+  held.unlock();
+  return wait_on_thread(time_point::max());
 }
 
 waiter::outcome waiter::wait_until(time_point deadline, wait_site site) noexcept {
@@ -124,10 +109,6 @@ waiter::outcome waiter::wait_on_thread(time_point deadline) noexcept {
   }
   if (timed) thread_census::outside_sources.fetch_sub(1, std::memory_order_seq_cst);
   return outcome_.load(std::memory_order_acquire);
-}
-
-bool on_fiber() noexcept {
-  return current_fiber() != nullptr;
 }
 
 void* fiber_slot(unsigned index) noexcept {

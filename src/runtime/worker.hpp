@@ -70,8 +70,8 @@ class alignas(cache_line_bytes) worker : public list_hook {
     return left == 0;
   }
   /// Of the fiber that calls, which it returns: it may come back on another worker. Null outside of fibers.
-  [[gnu::cold]] const fiber* end_turn_of_caller() noexcept {
-    const fiber* self = current_;
+  [[gnu::cold]] fiber* end_turn_of_caller() noexcept {
+    fiber* self = current_;
     end_turn();
     return self;
   }

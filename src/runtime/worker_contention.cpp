@@ -2,7 +2,7 @@
 //
 // While the lock of a channel goes from core to core, each operation waits for cache lines that on one core are at hand. A
 // worker whose fibers find locks taken at short intervals sends those fibers to the worker that the lock is marked with,
-// one by one, each at the end of its operation, when it holds no lock. With a microsecond of work per message they find a
+// one by one, each before its next operation, when it holds no lock. With a microsecond of work per message they find a
 // lock taken far less often, and nobody moves.
 #include "scheduler.hpp"
 #include "seeded.hpp"
@@ -49,7 +49,7 @@ void worker::meet_contention(contention_mark& mark) noexcept {
   if (home == index || home >= owner.workers().size()) return;  // a channel may be shared with another runtime
   mover_ = current_;
   destination_ = owner.workers()[home].get();
-  // The turn ends with this operation, unless the fiber parks; then it goes to whoever wakes it.
+  // The turn ends before its next operation, unless the fiber parks; then it goes to whoever wakes it.
   const unsigned kept = budget_.exchange(1, std::memory_order_relaxed) - 1;
   ended_turns_.store(ended_turns_.load(std::memory_order_relaxed) - kept, std::memory_order_relaxed);
 }

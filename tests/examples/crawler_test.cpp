@@ -423,7 +423,7 @@ TEST_P(Crawl, TellsBrokenLinksFromFailures) {
   const totals counts = run([] {
     using boost::beast::http::int_to_status;
     http::server served({}, [](const spool::context&, const http::request& asked) {
-      const int code = std::atoi(asked.target().substr(1).data());
+      const int code = std::atoi(std::string(asked.target().substr(1)).c_str());
       if (code != 0) return http::reply(asked, int_to_status(static_cast<unsigned>(code)), "", "text/html");
       std::string links;
       for (const char* page : {"200", "400", "403", "404", "410", "408", "429", "500", "503"}) {

@@ -157,7 +157,8 @@ TEST(ThreadLocalCode, OnlyTheAccessorsTouchTheVariable) {
                                        : body.find(place) != std::string::npos && body.find("%fs:") != std::string::npos;
     if (touches) touching.insert(name);
   }
-  const std::set<std::string> accessors{setter->first, "spool::detail::current_worker()", "spool::detail::spend_budget()"};
+  const std::set<std::string> accessors{setter->first, "spool::detail::current_worker()", "spool::detail::current_fiber()",
+                                        "spool::detail::spend_budget()"};
   EXPECT_EQ(touching, accessors) << "the variable is at " << place;
 }
 

@@ -95,10 +95,11 @@ inline void finish_node(channel_node& n, channel_node::state result, channel_nod
   woken = &n;
 }
 
-inline void wake_chain(channel_node* woken) noexcept {
+/// `waker`: the calling fiber; null on a plain thread.
+inline void wake_chain(channel_node* woken, fiber* waker) noexcept {
   while (woken != nullptr) {
     channel_node* next = woken->next_woken;
-    woken->owner->wake();
+    woken->owner->wake(waker);
     woken = next;
   }
 }
@@ -106,8 +107,8 @@ inline void wake_chain(channel_node* woken) noexcept {
 /// Holds a channel's lock; on leaving, also by an exception, unlocks and then wakes.
 class channel_section {
  public:
-  explicit channel_section(spin_lock& mu) noexcept : mu_(&mu) { mu.lock(); }
-  channel_section(spin_lock& mu, std::adopt_lock_t) noexcept : mu_(&mu) {}
+  channel_section(spin_lock& mu, fiber* self) noexcept : mu_(&mu), self_(self) { mu.lock(); }
+  channel_section(spin_lock& mu, fiber* self, std::adopt_lock_t) noexcept : mu_(&mu), self_(self) {}
   ~channel_section() { finish(); }
   channel_section(const channel_section&) = delete;
   channel_section& operator=(const channel_section&) = delete;
@@ -116,7 +117,7 @@ class channel_section {
     if (mu_ == nullptr) return;
     mu_->unlock();
     mu_ = nullptr;
-    if (woken != nullptr) wake_chain(woken);
+    if (woken != nullptr) wake_chain(woken, self_);
   }
   /// Leaves the lock to the caller, before anybody was claimed.
   void release() noexcept { mu_ = nullptr; }
@@ -125,6 +126,7 @@ class channel_section {
 
  private:
   spin_lock* mu_;
+  fiber* self_;
 };
 
 /// How long an operation may wait.
@@ -183,9 +185,12 @@ class channel_base {
   channel_base(std::uint32_t capacity, manage_fn manage) noexcept : capacity_(capacity), manage_(manage) {}
   ~channel_base() = default;  // abandoned nodes may still be linked
 
-  /// Enters with the lock and returns without it; `slot` as in channel_node.
-  /// ok, closed, timeout or canceled; rethrows what moving a waiting sender's value threw.
-  channel_status wait_locked(channel_side side, void* slot, bool assigns, const wait_bounds& bounds);
+  // They enter with the lock and return without it; `slot` and `assigns` as in channel_node.
+  // ok, closed, timeout or canceled; they rethrow what moving a waiting sender's value threw.
+
+  /// Nobody but a peer can end the wait. `what`: see channel_send_wait.
+  channel_status wait_alone(fiber* self, channel_queue& mine, const char* what, void* slot, bool assigns);
+  channel_status wait_bounded(fiber* self, channel_side side, void* slot, bool assigns, const wait_bounds& bounds);
 
   spin_lock mu_;
   std::atomic<bool> closed_{false};
@@ -196,6 +201,7 @@ class channel_base {
   channel_queue senders_;
 
  private:
+  channel_status outcome_of(channel_node& node, waiter::outcome how, channel_side side, const wait_bounds& bounds);
   std::atomic<std::uint32_t>& ends(channel_side side) noexcept {
     return side == channel_side::send ? sender_ends_ : receiver_ends_;
   }

@@ -30,43 +30,41 @@ class channel_core final : public channel_base {
 
   /// `value` is moved from if, and only if, the result is ok (an exception leaves it as its move did).
   channel_status send(T& value, const wait_bounds& bounds = unbounded) {
+    fiber* self = spend_budget();
     mu_.lock();
     const std::uint32_t count = count_.load(std::memory_order_relaxed);
     if (count == capacity_ || closed_.load(std::memory_order_relaxed) || !receivers_.empty()) [[unlikely]]
-      return send_slowly(value, &bounds);
+      return send_slowly(self, value, &bounds);
     return append_and_unlock(count, value);
   }
 
   channel_status try_send(T& value) {
-    if (send_would_block()) {
-      spend_budget();
-      return channel_status::full;
-    }
+    fiber* self = spend_budget();
+    if (send_would_block()) return channel_status::full;
     mu_.lock();
     const std::uint32_t count = count_.load(std::memory_order_relaxed);
     if (count == capacity_ || closed_.load(std::memory_order_relaxed) || !receivers_.empty()) [[unlikely]]
-      return send_slowly(value, nullptr);
+      return send_slowly(self, value, nullptr);
     return append_and_unlock(count, value);
   }
 
   /// `Sink` is std::optional<T>, which is emplaced, or T, which is assigned; untouched unless ok.
   template <class Sink>
   channel_status recv(Sink& sink, const wait_bounds& bounds = unbounded) {
+    fiber* self = spend_budget();
     mu_.lock();
     const std::uint32_t count = count_.load(std::memory_order_relaxed);
-    if (count == 0 || !senders_.empty()) [[unlikely]] return recv_slowly(sink, &bounds);
+    if (count == 0 || !senders_.empty()) [[unlikely]] return recv_slowly(self, sink, &bounds);
     return take_and_unlock(count, sink);
   }
 
   template <class Sink>
   channel_status try_recv(Sink& sink) {
-    if (recv_would_block()) {
-      spend_budget();
-      return channel_status::empty;
-    }
+    fiber* self = spend_budget();
+    if (recv_would_block()) return channel_status::empty;
     mu_.lock();
     const std::uint32_t count = count_.load(std::memory_order_relaxed);
-    if (count == 0 || !senders_.empty()) [[unlikely]] return recv_slowly(sink, nullptr);
+    if (count == 0 || !senders_.empty()) [[unlikely]] return recv_slowly(self, sink, nullptr);
     return take_and_unlock(count, sink);
   }
 
@@ -127,46 +125,46 @@ class channel_core final : public channel_base {
   T* ring() noexcept { return reinterpret_cast<T*>(reinterpret_cast<std::byte*>(this) + ring_offset()); }
 
   channel_status append_and_unlock(std::uint32_t count, T& value) {
-    {
-      const std::lock_guard unlocking(mu_, std::adopt_lock);
-      append(count, value);
-    }
-    spend_budget();
+    const std::lock_guard unlocking(mu_, std::adopt_lock);
+    append(count, value);
     return channel_status::ok;
   }
   template <class Sink>
   channel_status take_and_unlock(std::uint32_t count, Sink& sink) {
-    {
-      const std::lock_guard unlocking(mu_, std::adopt_lock);
-      take(count, sink);
-    }
-    spend_budget();
+    const std::lock_guard unlocking(mu_, std::adopt_lock);
+    take(count, sink);
     return channel_status::ok;
   }
 
   // Whatever is not plain. They enter with the lock and return without it; without `bounds` they do not wait.
 
-  [[gnu::noinline]] channel_status send_slowly(T& value, const wait_bounds* bounds) {
-    channel_section section(mu_, std::adopt_lock);
-    const channel_step step = send_step(value, section.woken);
-    if (step == channel_step::blocked && bounds != nullptr) {
-      section.release();
-      return wait_locked(channel_side::send, std::addressof(value), false, *bounds);
+  [[gnu::noinline]] channel_status send_slowly(fiber* self, T& value, const wait_bounds* bounds) {
+    channel_step step;
+    {
+      channel_section section(mu_, self, std::adopt_lock);
+      step = send_step(value, section.woken);
+      if (step == channel_step::blocked && bounds != nullptr) section.release();
     }
-    section.finish();
-    spend_budget();
+    if (step == channel_step::blocked && bounds != nullptr) {
+      if (bounds->none()) [[likely]]
+        return wait_alone(self, senders_, channel_send_wait, std::addressof(value), false);
+      return wait_bounded(self, channel_side::send, std::addressof(value), false, *bounds);
+    }
     return status_of(step, channel_status::full);
   }
   template <class Sink>
-  [[gnu::noinline]] channel_status recv_slowly(Sink& sink, const wait_bounds* bounds) {
-    channel_section section(mu_, std::adopt_lock);
-    const channel_step step = recv_step(sink, section.woken);
-    if (step == channel_step::blocked && bounds != nullptr) {
-      section.release();
-      return wait_locked(channel_side::recv, std::addressof(sink), std::is_same_v<Sink, T>, *bounds);
+  [[gnu::noinline]] channel_status recv_slowly(fiber* self, Sink& sink, const wait_bounds* bounds) {
+    channel_step step;
+    {
+      channel_section section(mu_, self, std::adopt_lock);
+      step = recv_step(sink, section.woken);
+      if (step == channel_step::blocked && bounds != nullptr) section.release();
     }
-    section.finish();
-    spend_budget();
+    if (step == channel_step::blocked && bounds != nullptr) {
+      if (bounds->none()) [[likely]]
+        return wait_alone(self, receivers_, channel_recv_wait, std::addressof(sink), std::is_same_v<Sink, T>);
+      return wait_bounded(self, channel_side::recv, std::addressof(sink), std::is_same_v<Sink, T>, *bounds);
+    }
     return status_of(step, channel_status::empty);
   }
   static channel_status status_of(channel_step step, channel_status if_blocked) noexcept {

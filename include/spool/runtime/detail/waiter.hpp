@@ -43,6 +43,14 @@ inline constexpr std::size_t channel_head_bytes = 88;
 /// The `what` of a wait for a lock whose address is that of its lock_owner; compared by address.
 extern const char mutex_wait[];
 
+/// The calling fiber; null on a plain thread.
+[[gnu::noinline]] fiber* current_fiber() noexcept;
+class waiter;
+/// On fiber f: waits until unpark(f). Releases `held`, under which alone w can be claimed.
+void park(fiber& f, waiter& w, spin_lock& held, wait_site site) noexcept;
+/// By `waker`, the calling fiber; null on a plain thread.
+void unpark(fiber& f, fiber* waker) noexcept;
+
 class waiter {
  public:
   /// How a wait ended. 1 and up (select: case index + 1) are free for the object that is waited on.
@@ -53,7 +61,8 @@ class waiter {
   static constexpr outcome canceled = ~outcome{0} - 1;
   static constexpr outcome abandoned = ~outcome{0};  // proven unwakeable at the end of run; never resumed
 
-  waiter() noexcept;
+  waiter() noexcept : waiter(current_fiber()) {}
+  explicit waiter(fiber* self) noexcept : fiber_(self) {}  // self: the calling fiber; null on a plain thread
   waiter(const waiter&) = delete;
   waiter& operator=(const waiter&) = delete;
 
@@ -73,13 +82,21 @@ class waiter {
   }
 
   /// Ends the wait; by the successful claimer, once, with no lock held. Never waits.
-  void wake() noexcept;
+  void wake() noexcept { wake(current_fiber()); }
+  void wake(fiber* waker) noexcept {
+    if (fiber_ != nullptr) return unpark(*fiber_, waker);
+    wake_thread();
+  }
 
   /// Waits until claimed and woken; returns the outcome claimed. What the claimer wrote before wake() is visible.
   outcome wait(wait_site site) noexcept;
 
   /// As wait(), for a waiter whom nobody can claim but under `held`, which the caller holds and this releases.
-  outcome wait_unlocking(spin_lock& held, wait_site site) noexcept;
+  outcome wait_unlocking(spin_lock& held, wait_site site) noexcept {
+    if (fiber_ == nullptr) [[unlikely]] return wait_on_thread_unlocking(held);
+    park(*fiber_, *this, held, site);
+    return outcome_.load(std::memory_order_acquire);
+  }
 
   /// As wait(); at `deadline` claims `timed_out` itself. time_point::max() means never.
   outcome wait_until(time_point deadline, wait_site site) noexcept;
@@ -90,7 +107,9 @@ class waiter {
  private:
   friend class fiber;
   friend bool still_waits(const waiter* w) noexcept;
+  void wake_thread() noexcept;
   outcome wait_on_thread(time_point deadline) noexcept;
+  outcome wait_on_thread_unlocking(spin_lock& held) noexcept;
 
   fiber* fiber_;                                // null: a plain thread
   std::atomic<outcome> outcome_{pending};
@@ -110,10 +129,10 @@ struct wait_node : list_hook {
 using wait_queue = intrusive_list<wait_node>;
 
 /// True on a fiber of some runtime, false on a plain thread.
-bool on_fiber() noexcept;
+inline bool on_fiber() noexcept { return current_fiber() != nullptr; }
 
-/// Counts one operation that did not have to wait; after a bounded number of them the fiber yields. No lock may be held.
+/// Counts one operation; after a bounded number of them the fiber yields. No lock may be held.
 /// Returns the calling fiber, null on a plain thread: callers that want to know it as well need not look again.
-[[gnu::noinline]] const fiber* spend_budget() noexcept;
+[[gnu::noinline]] fiber* spend_budget() noexcept;
 
 }  // namespace spool::detail
