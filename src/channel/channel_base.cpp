@@ -39,7 +39,8 @@ channel_status channel_base::wait_alone(fiber* self, channel_queue& mine, const 
   node.alone = true;
   mine.push_back(node);
   const waiter::outcome how = me.wait_unlocking(mu_, {what, this});
-  if (node.result == channel_node::state::done && !node.has_stalled) [[likely]] return channel_status::ok;
+  // In this order: the result of a node that has stalled may change at any time.
+  if (!node.has_stalled && node.result == channel_node::state::done) [[likely]] return channel_status::ok;
   return outcome_of(node, how, &mine == &senders_ ? channel_side::send : channel_side::recv, unbounded);
 }
 
