@@ -1,6 +1,7 @@
 #include "watchdog.hpp"
 
 #include "runtime/fiber.hpp"
+#include "runtime/scheduler.hpp"
 #include "runtime/thread_state.hpp"
 #include "runtime/worker.hpp"
 
@@ -22,6 +23,23 @@ const spool::detail::fiber* current_fiber() {
 /// Its waker has done its part.
 bool called(const spool::detail::fiber* f) {
   return f != nullptr && f->state_.load() == spool::detail::fiber::notified;
+}
+
+/// Empty, unless the workers of a runtime sleep over work. Looked at when nothing has moved for long.
+std::string work_slept_over() {
+  std::string found;
+  spool::detail::scheduler_registry::all_of([&](spool::detail::scheduler& s) {
+    std::size_t queued = s.inbox_empty() ? 0 : 1;
+    bool runs = false;
+    for (const auto& w : s.workers()) {
+      queued += w->queue.size();
+      runs = runs || w->runs();
+    }
+    if (queued != 0 && !runs)
+      found += "lost wake-up: all workers of a runtime sleep, though its queues are not empty\n";
+    return true;
+  });
+  return found;
 }
 
 }  // namespace
@@ -106,6 +124,7 @@ std::string watchdog::stuck() const {
       tell_others = tell_others || now - a->since_ >= 10 * patience_;
     }
   }
+  if (tell_others) found += work_slept_over();
   return found.empty() && !tell_others ? "" : found + others;
 }
 
