@@ -20,9 +20,11 @@ const spool::detail::fiber* current_fiber() {
   return w != nullptr ? w->current() : nullptr;
 }
 
-/// Its waker has done its part.
+/// Its waker has done its part. A glance at a wait that may be ending; only what is seen for long is believed.
 bool called(const spool::detail::fiber* f) {
-  return f != nullptr && f->state_.load() == spool::detail::fiber::notified;
+  if (f == nullptr) return false;
+  const spool::detail::waiter* const w = f->waiting.load();
+  return f->state_.load() == spool::detail::fiber::notified || (w != nullptr && w->claimed());
 }
 
 /// Empty, unless the workers of a runtime sleep over work. Looked at when nothing has moved for long.
