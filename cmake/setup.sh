@@ -33,7 +33,7 @@ apt_as_root() {
 
 spool_packages=(g++ cmake ninja-build libboost1.81-dev libboost-context1.81-dev libboost-fiber1.81-dev
   libfmt-dev libspdlog-dev libgtest-dev libbenchmark-dev libtbb-dev libssl-dev libjpeg-dev libpng-dev
-  libsqlite3-dev libpq-dev sqlite3 curl relacy-dev)
+  libsqlite3-dev libpq-dev sqlite3 curl relacy-dev valgrind)
 
 # Installs what is missing of the packages that the library, its tests, examples and benchmarks need.
 install_deps() {
