@@ -1,8 +1,7 @@
 #include "../support/runtimes.hpp"
 
+#include <runtime/fiber.hpp>
 #include <runtime/scheduler.hpp>
-#include <runtime/thread_state.hpp>
-#include <runtime/worker.hpp>
 
 #include <chrono>
 #include <thread>
@@ -28,7 +27,7 @@ TEST_P(IdleSet, NobodySearchesWhenAllSleep) {
         });
       }
       all.wait();
-      return &detail::current_worker()->owner.idle();
+      return &detail::current_fiber()->owner.idle();
     });
     const auto give_up = std::chrono::steady_clock::now() + 10s;
     bool at_rest = false;
