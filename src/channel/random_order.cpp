@@ -13,8 +13,8 @@ struct alignas(64) source {
 
 }  // namespace
 
-// Not per thread: the address of what is must not be cached across a fiber's switch of threads. Instead the stack picks one of several
-// sources, so that threads at work at the same time seldom share one. A lost update only repeats a number.
+// Not per thread: the address of what is must not be cached across a fiber's switch of threads. Instead the stack picks
+// one of several sources, so that threads at work at the same time seldom share one. A lost update only repeats a number.
 std::uint64_t random_bits() noexcept {
   if (const std::uint64_t seeded = seeded_bits(); seeded != 0) [[unlikely]] return seeded;
   static constinit source sources[64];

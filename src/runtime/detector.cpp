@@ -56,7 +56,7 @@ look look_around() noexcept {
   return seen;
 }
 
-/// Claims what they wait on; registry lock held. Keeps those in `stuck` that come before the first whom another has claimed.
+/// Claims what they wait on; registry lock held. Keeps those in `stuck` before the first whom another has claimed.
 void abandon(std::vector<fiber*>& stuck) noexcept {
   for (std::size_t i = 0; i < stuck.size(); ++i) {
     fiber* f = stuck[i];

@@ -56,7 +56,7 @@ class fiber : public runnable, public list_hook, public boost::fibers::fiber_pro
   task* job = nullptr;           // a runner's next task; null when resumed: end
   bool inside_boost = false;     // goes on in Boost's code when resumed
   bool linked_in_boost = false;  // a runner that Boost has in its list; a guest is there whenever it runs
-  worker* on = nullptr;          // the worker that runs it, while it runs: what it asks after a wait instead of the thread
+  worker* on = nullptr;          // while it runs: the worker that does; asked after a wait instead of the thread
   worker* pinned_to = nullptr;
   unsigned pins = 0;
   stack_memory stack;

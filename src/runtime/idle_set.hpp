@@ -24,7 +24,7 @@ class worker;
 
 class alignas(cache_line_bytes) idle_set {
  public:
-  /// After a push to a worker's own queue. One fence that costs nothing and two loads, unless somebody has to be woken.
+  /// After a push to a worker's own queue. One fence that costs nothing and one load, unless somebody sleeps.
   void notice_local_push() noexcept {
     light_fence();
     if (sleeping_.load(std::memory_order_relaxed) != 0) [[unlikely]] look_closer();
@@ -67,7 +67,8 @@ class alignas(cache_line_bytes) idle_set {
   static constexpr std::uint32_t full_fences = 1u << 31;  // see asymmetric_fence.hpp
 
   void look_closer() noexcept {
-    if ((sleeping_.load(std::memory_order_relaxed) & full_fences) != 0) std::atomic_thread_fence(std::memory_order_seq_cst);
+    const bool fence = (sleeping_.load(std::memory_order_relaxed) & full_fences) != 0;
+    if (fence) std::atomic_thread_fence(std::memory_order_seq_cst);
     if (searching_.load(std::memory_order_relaxed) == 0 && sleeping() != 0) wake_one();
   }
   worker* take_sleeper() noexcept;

@@ -5,7 +5,7 @@
 // A biased lock: the owner marks `busy_` around each operation and looks at `thief_`; a thief sets `thief_`, issues the
 // heavy fence and waits until `busy_` is clear. The light fence in enter() pairs with it: either the owner sees the thief
 // and stands back, or the thief sees the owner busy and waits. Whoever is in has the plain fields to itself; the
-// release stores of both flags hand them over. The bit in `thief_` that stands for full fences: see asymmetric_fence.hpp.
+// release stores of both flags hand them over. What `full_fences` in `thief_` is for: see asymmetric_fence.hpp.
 //
 // pushed_ and popped_ are written by whoever is in, and read by anybody: how many items there are, and, for a thief that
 // looks twice, whether the owner drains them by itself.

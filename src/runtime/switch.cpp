@@ -229,7 +229,8 @@ void fiber::end_wait() noexcept {
 }
 
 [[gnu::flatten]] void unpark(fiber& f, fiber* waker) noexcept {
-  // Published already, as a rule; then nobody else acts on it, since one wait is woken once.
+  // Published already, as a rule; then nobody else acts on it, since one wait is woken once. It is this wait's `parked`:
+  // who wakes it has seen it registered, after the wait before had ended.
   if (f.state_.load(std::memory_order_acquire) != fiber::parked &&
       f.state_.exchange(fiber::notified, std::memory_order_acq_rel) != fiber::parked) {
     return;

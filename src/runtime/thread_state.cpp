@@ -21,8 +21,8 @@ void set_current_worker(worker* w) noexcept {
   tls_worker = w;
 }
 
-// Here because they are called so often: they look at the variable itself, once, before a yield. What runs on a worker outside
-// of fibers (a reactor's handlers) spends budget too; it does not matter.
+// Here because they are called so often: they look at the variable itself, once, before a yield. What runs on a worker
+// outside of fibers (a reactor's handlers) spends budget too; it does not matter.
 fiber* current_fiber() noexcept {
   asm volatile("");
   worker* w = tls_worker;

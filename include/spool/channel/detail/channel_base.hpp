@@ -109,16 +109,14 @@ class channel_section {
  public:
   channel_section(spin_lock& mu, fiber* self) noexcept : mu_(&mu), self_(self) { mu.lock(); }
   channel_section(spin_lock& mu, fiber* self, std::adopt_lock_t) noexcept : mu_(&mu), self_(self) {}
-  ~channel_section() { finish(); }
+  ~channel_section() {
+    if (mu_ == nullptr) return;
+    mu_->unlock();
+    if (woken != nullptr) wake_chain(woken, self_);
+  }
   channel_section(const channel_section&) = delete;
   channel_section& operator=(const channel_section&) = delete;
 
-  void finish() noexcept {
-    if (mu_ == nullptr) return;
-    mu_->unlock();
-    mu_ = nullptr;
-    if (woken != nullptr) wake_chain(woken, self_);
-  }
   /// Leaves the lock to the caller, before anybody was claimed.
   void release() noexcept { mu_ = nullptr; }
 
