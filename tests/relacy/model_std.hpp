@@ -4,69 +4,151 @@
 //   #include "runtime/run_queue.cpp"
 //
 // so that the sources are those that ship. Relacy then decides what each load sees and which thread goes on after each
-// operation.
+// operation. What is included before has the real std. Functions that a source calls in others are the model's to
+// define: nothing of the library is linked.
 #pragma once
-
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wpedantic"
-#include <relacy/relacy.hpp>
-#pragma GCC diagnostic pop
-
-// It renames these for programs that are written for it.
-#undef memory_order_relaxed
-#undef memory_order_consume
-#undef memory_order_acquire
-#undef memory_order_release
-#undef memory_order_acq_rel
-#undef memory_order_seq_cst
-#undef new
-#undef delete
-#undef malloc
-#undef calloc
-#undef realloc
-#undef free
-#undef assert
-#undef errno
-#undef sched_yield
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <new>
+#include <ostream>
+#include <type_traits>
 #include <utility>
+
+namespace rl {
+// Relacy prints what an atomic holds.
+inline std::ostream& operator<<(std::ostream& out, std::chrono::steady_clock::time_point when) {
+  return out << when.time_since_epoch().count();
+}
+}  // namespace rl
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic"
+// All of relacy.hpp but the headers that rename the words of C++ and of pthreads.
+#include <relacy/atomic.hpp>
+#include <relacy/atomic_fence.hpp>
+#include <relacy/backoff.hpp>
+#include <relacy/base.hpp>
+#include <relacy/context.hpp>
+#include <relacy/context_base_impl.hpp>
+#include <relacy/dyn_thread.hpp>
+#include <relacy/stdlib/condition_variable.hpp>
+#include <relacy/stdlib/event.hpp>
+#include <relacy/stdlib/mutex.hpp>
+#include <relacy/stdlib/semaphore.hpp>
+#include <relacy/test_suite.hpp>
+#include <relacy/thread_local.hpp>
+#include <relacy/var.hpp>
+#pragma GCC diagnostic pop
 
 namespace model_std {
 
 using namespace ::std;
 
-using memory_order = rl::memory_order;
-inline constexpr memory_order memory_order_relaxed = rl::mo_relaxed;
-inline constexpr memory_order memory_order_acquire = rl::mo_acquire;
-inline constexpr memory_order memory_order_release = rl::mo_release;
-inline constexpr memory_order memory_order_acq_rel = rl::mo_acq_rel;
-inline constexpr memory_order memory_order_seq_cst = rl::mo_seq_cst;
+constexpr rl::memory_order in_relacy(memory_order order) {
+  switch (order) {
+    case memory_order_relaxed: return rl::mo_relaxed;
+    case memory_order_consume:
+    case memory_order_acquire: return rl::mo_acquire;
+    case memory_order_release: return rl::mo_release;
+    case memory_order_acq_rel: return rl::mo_acq_rel;
+    default: return rl::mo_seq_cst;
+  }
+}
 
 template <class T>
 class atomic {
  public:
-  atomic(T value) { impl_.store(value, rl::mo_relaxed, RL_INFO); }
-  T load(memory_order order = rl::mo_seq_cst) const { return impl_.load(order, RL_INFO); }
-  void store(T value, memory_order order = rl::mo_seq_cst) { impl_.store(value, order, RL_INFO); }
-  T exchange(T value, memory_order order = rl::mo_seq_cst) { return impl_(RL_INFO).exchange(value, order); }
-  T fetch_or(T value, memory_order order = rl::mo_seq_cst) { return impl_(RL_INFO).fetch_or(value, order); }
-  T fetch_and(T value, memory_order order = rl::mo_seq_cst) { return impl_(RL_INFO).fetch_and(value, order); }
+  atomic() : atomic(T{}) {}
+  atomic(T value) {
+    const rl::preemption_disabler nobody_knows_it_yet(rl::ctx());
+    impl_.store(in_held(value), rl::mo_relaxed, RL_INFO);
+  }
+  ~atomic() { alive_ = false; }
+  T load(memory_order order = memory_order_seq_cst) const { return T(impl().load(in_relacy(order), RL_INFO)); }
+  void store(T value, memory_order order = memory_order_seq_cst) {
+    impl().store(in_held(value), in_relacy(order), RL_INFO);
+  }
+  T exchange(T value, memory_order order = memory_order_seq_cst) {
+    return T(impl()(RL_INFO).exchange(in_held(value), in_relacy(order)));
+  }
+  T fetch_add(T value, memory_order order = memory_order_seq_cst) {
+    return T(impl()(RL_INFO).fetch_add(value, in_relacy(order)));
+  }
+  T fetch_sub(T value, memory_order order = memory_order_seq_cst) {
+    return T(impl()(RL_INFO).fetch_sub(value, in_relacy(order)));
+  }
+  T fetch_or(T value, memory_order order = memory_order_seq_cst) {
+    return T(impl()(RL_INFO).fetch_or(value, in_relacy(order)));
+  }
+  T fetch_and(T value, memory_order order = memory_order_seq_cst) {
+    return T(impl()(RL_INFO).fetch_and(value, in_relacy(order)));
+  }
+  bool compare_exchange_strong(T& expected, T value, memory_order order = memory_order_seq_cst) {
+    return compare_exchange_strong(expected, value, order, on_failure(order));
+  }
+  bool compare_exchange_strong(T& expected, T value, memory_order order, memory_order failed) {
+    return compare_exchange<false>(expected, value, order, failed);
+  }
+  bool compare_exchange_weak(T& expected, T value, memory_order order, memory_order failed) {
+    return compare_exchange<true>(expected, value, order, failed);
+  }
+  /// What the kernel sees: no step of the schedule, and no order.
+  T latest() const { return T(impl().debug_value()); }
 
  private:
-  rl::atomic<T> impl_;
+  // Relacy cannot print pointers to constants, and takes bytes for characters.
+  static constexpr bool is_byte = is_same_v<T, uint8_t>;
+  using held = conditional_t<is_pointer_v<T>, add_pointer_t<remove_const_t<remove_pointer_t<T>>>,
+                             conditional_t<is_byte, unsigned, T>>;
+
+  static held in_held(T value) {
+    if constexpr (is_pointer_v<T>) {
+      return const_cast<held>(value);
+    } else {
+      return value;
+    }
+  }
+  static constexpr memory_order on_failure(memory_order order) {
+    if (order == memory_order_acq_rel) return memory_order_acquire;
+    return order == memory_order_release ? memory_order_relaxed : order;
+  }
+  template <bool Weak>
+  bool compare_exchange(T& expected, T value, memory_order order, memory_order failed) {
+    held seen = in_held(expected);
+    const bool done =
+        impl().compare_exchange(rl::bool_t<Weak>(), seen, in_held(value), in_relacy(order), in_relacy(failed), RL_INFO);
+    expected = T(seen);
+    return done;
+  }
+
+  rl::atomic<held>& impl() {
+    RL_ASSERT(alive_);
+    return impl_;
+  }
+  const rl::atomic<held>& impl() const {
+    RL_ASSERT(alive_);
+    return impl_;
+  }
+
+  rl::atomic<held> impl_;
+  volatile bool alive_ = true;  // so that the end is written
 };
 
-inline void atomic_thread_fence(memory_order order) { rl::atomic_thread_fence(order, RL_INFO); }
+inline void atomic_thread_fence(memory_order order) { rl::atomic_thread_fence(in_relacy(order), RL_INFO); }
 
+template <class T, class Deleter = default_delete<T>>
+class unique_ptr : public ::std::unique_ptr<T, Deleter> {
+ public:
+  using ::std::unique_ptr<T, Deleter>::unique_ptr;
+};
 /// Relacy reports two threads that use an array without an order between them.
-template <class T>
-class unique_ptr;
 template <class T>
 class unique_ptr<T[]> {
  public:
