@@ -17,6 +17,8 @@ void boost_algorithm::awakened(context* ctx) noexcept {
     w.dispatcher_ = ctx;
     return;
   }
+  context* active = context::active();
+  if (active->is_context(type::worker_context) && active->get_properties() == nullptr) begin_dispatched(active);
   if (ctx->is_context(type::main_context)) return;  // home is resumed by name, never from a queue
   auto* f = static_cast<fiber*>(ctx->get_properties());
   if (w.after_ != worker::after::nothing) {
@@ -24,11 +26,7 @@ void boost_algorithm::awakened(context* ctx) noexcept {
     w.finish_switch();
     return;
   }
-  if (f == nullptr) {
-    auto* guest = new guest_fiber(w.owner, ctx);
-    ctx->set_properties(guest);
-    f = guest;
-  }
+  if (f == nullptr) f = &welcome(ctx);
   ctx->detach();
   f->linked_in_boost = false;
   f->in_boost.store(false, std::memory_order_relaxed);
@@ -49,15 +47,38 @@ context* boost_algorithm::pick_next() noexcept {
   return leave_current();
 }
 
-/// The running fiber waits in one of Boost's primitives, yields through Boost, or has ended.
-context* boost_algorithm::leave_current() noexcept {
+fiber& boost_algorithm::welcome(context* ctx) {
+  auto* guest = new guest_fiber(worker_.owner, ctx);
+  ctx->set_properties(guest);
+  return *guest;
+}
+
+/// With launch::dispatch a guest takes the thread from the fiber that starts it, which pick_next() is not asked about. It
+/// is first heard of when it makes that fiber ready, before anything else.
+void boost_algorithm::begin_dispatched(context* ctx) noexcept {
   worker& w = worker_;
-  fiber& self = *w.current_;
+  go_on_in_boost(*w.current_);
+  fiber& guest = welcome(ctx);
+  guest.inside_boost = false;
+  guest.on = &w;
+  w.current_ = &guest;
+  if constexpr (switches_exceptions) *w.exceptions_ = {};
+}
+
+/// `self` leaves the thread in Boost's code and comes back in it.
+void boost_algorithm::go_on_in_boost(fiber& self) noexcept {
+  worker& w = worker_;
   w.boost_in_use_ = true;
   self.inside_boost = true;
   w.link_into_boost(self);  // if it has ended it was, and Boost has taken it out
   self.in_boost.store(true, std::memory_order_relaxed);
   if constexpr (switches_exceptions) self.exceptions = *w.exceptions_;
+}
+
+/// The running fiber waits in one of Boost's primitives, yields through Boost, or has ended.
+context* boost_algorithm::leave_current() noexcept {
+  worker& w = worker_;
+  go_on_in_boost(*w.current_);
   runnable* next = w.pick_local();
   if (next != nullptr && next->what == runnable::kind::task) {
     if (w.idle_runners_.empty()) {  // making a runner is home's business

@@ -10,6 +10,7 @@
 
 namespace spool::detail {
 
+class fiber;
 class worker;
 
 class boost_algorithm final : public boost::fibers::algo::algorithm {
@@ -23,6 +24,9 @@ class boost_algorithm final : public boost::fibers::algo::algorithm {
   void notify() noexcept override;
 
  private:
+  fiber& welcome(boost::fibers::context* ctx);
+  void begin_dispatched(boost::fibers::context* ctx) noexcept;
+  void go_on_in_boost(fiber& self) noexcept;
   boost::fibers::context* leave_current() noexcept;
   worker& worker_;
 };

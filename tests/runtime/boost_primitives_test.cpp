@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -318,6 +319,138 @@ TEST_P(BoostPrimitives, ABoostFiberUsesOurChannelsAndTimers) {
     for (const int v : ch) sum += v;
     EXPECT_EQ(sum, 4950);
     child.join();
+  });
+}
+
+// launch::dispatch goes to the new fiber at once and leaves the one that starts it ready.
+
+TEST_P(BoostPrimitives, ADispatchedBoostFiberIsAFiberOfItsOwnAtOnce) {
+  run([] {
+    const fiber_id outer = this_fiber::id();
+    this_fiber::set_name("outer");
+    fiber_id inner;
+    bf::fiber child(bf::launch::dispatch, [&] {
+      inner = this_fiber::id();
+      EXPECT_EQ(this_fiber::name(), "");
+      this_fiber::set_name("inner");
+      EXPECT_EQ(fiber_count(), 2u);
+    });
+    child.join();
+    EXPECT_TRUE(inner);
+    EXPECT_NE(inner, outer);
+    EXPECT_EQ(this_fiber::id(), outer);
+    EXPECT_EQ(this_fiber::name(), "outer");
+  });
+}
+
+TEST_P(BoostPrimitives, ADispatchedBoostFiberWaitsAtOnceInOurChannels) {
+  run_until_migrated([](auto& watch) {
+    wait_group all;
+    for (int i = 0; i < 8; ++i) {
+      all.go([&] {
+        trail seen(watch);
+        channel<int> there, back;
+        bf::fiber child(bf::launch::dispatch, [&] {
+          EXPECT_TRUE(back.send(-1));  // before anybody receives
+          for (const int v : there) EXPECT_TRUE(back.send(v));
+          back.close();
+        });
+        EXPECT_EQ(back.recv(), -1);
+        for (int v = 0; v < 50; ++v) {
+          EXPECT_TRUE(there.send(v));
+          EXPECT_EQ(back.recv(), v);
+          work();
+          seen.look();
+        }
+        there.close();
+        EXPECT_FALSE(back.recv());
+        child.join();
+      });
+    }
+    all.wait();
+  });
+}
+
+TEST_P(BoostPrimitives, ADispatchedBoostFiberYieldsSleepsAndLocksAtOnce) {
+  run([] {
+    wait_group all;
+    for (int i = 0; i < 20; ++i) {
+      all.go([] {
+        mutex mu;
+        std::unique_lock held(mu);
+        int done = 0;  // guarded by mu
+        bf::fiber locks(bf::launch::dispatch, [&] {
+          const std::lock_guard lock(mu);
+          ++done;
+        });
+        held.unlock();
+        bf::fiber yields(bf::launch::dispatch, [&] {
+          this_fiber::yield();
+          const std::lock_guard lock(mu);
+          ++done;
+        });
+        bf::fiber sleeps(bf::launch::dispatch, [&] {
+          this_fiber::sleep_for(1ms);
+          const std::lock_guard lock(mu);
+          ++done;
+        });
+        locks.join();
+        yields.join();
+        sleeps.join();
+        EXPECT_EQ(done, 3);
+      });
+    }
+    all.wait();
+  });
+}
+
+TEST_P(BoostPrimitives, DispatchedBoostFibersStartOthersAndEndWithoutAWait) {
+  run_until_migrated([](auto& watch) {
+    wait_group all;
+    for (int i = 0; i < 16; ++i) {
+      all.go([&] {
+        trail seen(watch);
+        int ended = 0;
+        for (int k = 0; k < 10; ++k) {
+          bf::fiber child(bf::launch::dispatch, [&] {
+            bf::fiber grandchild(bf::launch::dispatch, [] { EXPECT_GE(fiber_count(), 4u); });
+            grandchild.join();
+            ++ended;
+          });
+          child.join();
+          this_fiber::yield();
+          seen.look();
+        }
+        EXPECT_EQ(ended, 10);
+      });
+    }
+    all.wait();
+    spool_test::wait_until([] { return fiber_count() == 1; });
+  });
+}
+
+TEST_P(BoostPrimitives, ADispatchedBoostFiberHasNoExceptionOfItsStarter) {
+  run([] {
+    for (int i = 0; i < 20; ++i) {
+      try {
+        throw i;
+      } catch (...) {
+        bf::fiber child(bf::launch::dispatch, [] {
+          EXPECT_EQ(std::current_exception(), nullptr);
+          try {
+            throw std::runtime_error("inner");
+          } catch (...) {
+            this_fiber::yield();
+          }
+        });
+        child.join();
+        try {
+          throw;
+        } catch (int caught) {
+          EXPECT_EQ(caught, i);
+        }
+      }
+    }
   });
 }
 
