@@ -1,4 +1,5 @@
-// What the kernel does in the model: futexes, and the clock. Time passes only in a wait that has a deadline.
+// What the kernel does in the model: futexes, and the clock. Time passes in a wait that has a deadline, and by `tick`
+// whenever somebody looks.
 #pragma once
 
 #include "model_std.hpp"
@@ -14,8 +15,9 @@ using spool::detail::time_point;
 class kernel {
  public:
   /// Before each schedule.
-  static void boot() noexcept {
+  static void boot(std::chrono::nanoseconds tick = {}) noexcept {
     sleeping_ = 0;
+    tick_ = tick;
     now_ = time_point{};
     spool::detail::substituted.store(&clock_);
   }
@@ -51,8 +53,11 @@ class kernel {
   static inline std::array<sleeper, 8> sleepers_;
   static inline int sleeping_ = 0;
   static inline time_point now_;
-  static constexpr spool::detail::substitutes clock_{[]() noexcept { return now_; },
-                                                     []() noexcept { return std::uint64_t{0}; }, [](int) noexcept {}};
+  static inline std::chrono::nanoseconds tick_;
+  static time_point look() noexcept { return now_ += tick_; }
+  static std::uint64_t no_chance() noexcept { return 0; }
+  static void no_preemption(int) noexcept {}
+  static constexpr spool::detail::substitutes clock_{&look, &no_chance, &no_preemption};
 };
 
 }  // namespace model

@@ -9,6 +9,16 @@
 
 namespace model {
 
+/// From `begin` on memory is not Relacy's, which would try for each block that is freed whether it is used again.
+inline void take_plain_memory(bool begin) {
+  struct opened : rl::context {
+    static int rl::context::*counter() { return &opened::disable_alloc_; }
+  };
+  rl::ctx().*opened::counter() += begin ? 1 : -1;
+}
+
+inline bool thorough() { return std::getenv("SPOOL_TEST_LONG") != nullptr; }
+
 template <class Suite>
 bool holds(const char* what, const char* when, rl::test_params params) {
   params.execution_depth_limit = 20'000;
@@ -34,7 +44,7 @@ template <class Suite>
 bool holds_at_random(const char* what, rl::iteration_t schedules = 100'000) {
   rl::test_params params;
   params.search_type = rl::sched_random;
-  params.iteration_count = std::getenv("SPOOL_TEST_LONG") != nullptr ? 1'000'000 : schedules;
+  params.iteration_count = thorough() ? 1'000'000 : schedules;
   return holds<Suite>(what, "random", params);
 }
 

@@ -143,16 +143,11 @@ class atomic {
 
 inline void atomic_thread_fence(memory_order order) { rl::atomic_thread_fence(in_relacy(order), RL_INFO); }
 
-template <class T, class Deleter = default_delete<T>>
-class unique_ptr : public ::std::unique_ptr<T, Deleter> {
- public:
-  using ::std::unique_ptr<T, Deleter>::unique_ptr;
-};
-/// Relacy reports two threads that use an array without an order between them.
+/// An array: Relacy reports two threads that use it without an order between them.
 template <class T>
-class unique_ptr<T[]> {
+class watched_array {
  public:
-  unique_ptr() { touched_(RL_INFO) = 0; }
+  watched_array() { touched_(RL_INFO) = 0; }
   T& operator[](size_t i) {
     touched_(RL_INFO) = touched_(RL_INFO) + 1;
     return items_[i];
@@ -163,5 +158,7 @@ class unique_ptr<T[]> {
   ::std::unique_ptr<T[]> items_;
   rl::var<unsigned> touched_;
 };
+template <class T, class Deleter = default_delete<T>>
+using unique_ptr = conditional_t<is_array_v<T>, watched_array<remove_extent_t<T>>, ::std::unique_ptr<T, Deleter>>;
 
 }  // namespace model_std

@@ -4,34 +4,23 @@
 // that are not forced, and random ones; a million of these with SPOOL_TEST_LONG=1. Covered are the flags by which owner
 // and thieves keep each other out, and their memory orders. Not covered is the membarrier, which is taken at its word;
 // and of the plain fields Relacy sees the ring, not the indices and the slot beside it. --without-fence plants a bug.
+#include "model_fence.hpp"
 #include "model_pause.hpp"
 #include "model_run.hpp"
-
-#include "runtime/asymmetric_fence.hpp"
-
-#include <spool/runtime/detail/task.hpp>
 
 #include <string_view>
 
 namespace {
-bool heavy_fence_works = true;
+bool thief_issues_fence = true;
 }
-
 namespace spool::detail {
-namespace std = ::model_std;
-
-// What a membarrier promises of the two, both being full fences.
-inline void light_fence_in_model() { std::atomic_thread_fence(std::memory_order_seq_cst); }
-inline void heavy_fence_in_model() {
-  if (heavy_fence_works) std::atomic_thread_fence(std::memory_order_seq_cst);
+inline void fence_of_thief() {
+  if (thief_issues_fence) heavy_fence();
 }
-inline bool asymmetric_in_model() { return true; }
 }  // namespace spool::detail
-
-#define light_fence light_fence_in_model
-#define heavy_fence heavy_fence_in_model
-#define fences_are_asymmetric asymmetric_in_model
+#define heavy_fence fence_of_thief
 #include "runtime/run_queue.cpp"
+#undef heavy_fence
 
 namespace {
 
@@ -93,7 +82,7 @@ struct owner_and_thieves : rl::test_suite<owner_and_thieves<Thieves>, static_cas
 }  // namespace
 
 int main(int argc, char** argv) {
-  heavy_fence_works = !(argc > 1 && std::string_view(argv[1]) == "--without-fence");
+  thief_issues_fence = !(argc > 1 && std::string_view(argv[1]) == "--without-fence");
   bool good = model::holds_always<owner_and_thieves<1>>("owner and 1 thief");
   good = model::holds_always<owner_and_thieves<2>>("owner and 2 thieves") && good;
   good = model::holds_at_random<owner_and_thieves<2>>("owner and 2 thieves") && good;
