@@ -1,9 +1,12 @@
 #include "pool_core.hpp"
 
+#include "runtime/pause.hpp"
+
 #include <spool/runtime/detail/fiber_local.hpp>
 #include <spool/runtime/this_fiber.hpp>
 #include <spool/sync/detail/claim.hpp>
 
+#include <chrono>
 #include <mutex>
 #include <new>
 #include <utility>
@@ -12,6 +15,7 @@ namespace spool::detail {
 namespace {
 
 constexpr waiter::outcome refused = waiter::done + 1;  // a submitter whose pool was closed
+constexpr std::chrono::microseconds longest_look{5};
 
 channel_status status_of(const context& ctx) {
   return ctx.err() == errc::deadline_exceeded ? channel_status::timeout : channel_status::canceled;
@@ -29,11 +33,15 @@ pool_core::executor* pool_core::own_job() const noexcept {
   return here != nullptr && here->pool == this ? here : nullptr;
 }
 
+void pool_core::count_queued(std::ptrdiff_t by) noexcept {
+  queued_.store(queued_.load(std::memory_order_relaxed) + static_cast<std::size_t>(by), std::memory_order_relaxed);
+}
+
 void pool_core::push(pool_job& job) noexcept {
   job.next = nullptr;
   (head_ == nullptr ? head_ : tail_->next) = &job;
   tail_ = &job;
-  ++queued_;
+  count_queued(1);
   ++accepted_;
 }
 
@@ -41,7 +49,7 @@ pool_job* pool_core::take() noexcept {
   pool_job* first = head_;
   if (first == nullptr) return nullptr;
   head_ = first->next;
-  --queued_;
+  count_queued(-1);
   ++busy_;
   return first;
 }
@@ -118,20 +126,42 @@ channel_status pool_core::admission(const context* ctx, bool may_wait) {
 channel_status pool_core::enqueue(pool_job& job, const context* ctx, bool may_wait) {
   deeds todo;
   mu_.lock();
+  if (may_wait && !room()) look_for_room(todo);
   if (closed_ || (!may_wait && !room())) {
     const bool closed = closed_;
     ++rejected_;
     mu_.unlock();
+    perform(todo);
     spend_budget();
     return closed ? channel_status::closed : channel_status::full;
   }
-  if (!room()) return wait_for_room(job, ctx);
+  if (!room()) return wait_for_room(job, ctx);  // nothing is left to do: the look did not end a drain
   push(job);  // nobody is waiting: I4
   ask_for_executors(todo);
   mu_.unlock();
   perform(todo);
   spend_budget();
   return channel_status::ok;
+}
+
+// A plain thread that is woken goes on late, and the queue may have run dry by then. So it first looks whether small jobs
+// make room at once, as long as that pays; not past others who wait. Called and left with mu_ locked.
+void pool_core::look_for_room(deeds& todo) noexcept {
+  if (capacity_ == 0 || closed_ || has_waiter(submitters_) || on_fiber()) return;
+  if (looks_to_skip_ > 0) {
+    --looks_to_skip_;
+    return;
+  }
+  ++live_;
+  mu_.unlock();
+  const std::size_t enough = capacity_ - capacity_ / 4;  // room for several, lest each job be waited for
+  const time_point end = clock::now() + longest_look;
+  do {
+    for (int i = 0; i < 8; ++i) cpu_pause();
+  } while (queued_.load(std::memory_order_relaxed) > enough && clock::now() < end);
+  mu_.lock();
+  release_live(todo);
+  if (!room()) looks_to_skip_ = 16;
 }
 
 channel_status pool_core::wait_for_room(pool_job& job, const context* ctx) noexcept {

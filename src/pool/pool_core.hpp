@@ -27,6 +27,7 @@
 #include <spool/runtime/detail/waiter.hpp>
 #include <spool/sync/detail/wait_limit.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -75,10 +76,12 @@ class pool_core : public job_host {
   bool idle() const noexcept { return live_ == 0 && queued_ == 0; }
   void push(pool_job& job) noexcept;
   pool_job* take() noexcept;
+  void count_queued(std::ptrdiff_t by) noexcept;
   void serve(deeds& todo) noexcept;  // restores I2, I3 and I4 after slots or room came free
   void ask_for_executors(deeds& todo) noexcept;
   void release_live(deeds& todo) noexcept;
 
+  void look_for_room(deeds& todo) noexcept;
   void start_executors(std::size_t count) noexcept;
   void perform(deeds& todo) noexcept;                                        // without mu_
   channel_status wait_for_room(pool_job& job, const context* ctx) noexcept;  // takes over mu_, locked
@@ -102,12 +105,13 @@ class pool_core : public job_host {
   bool closed_ = false;
   pool_job* head_ = nullptr;
   pool_job* tail_ = nullptr;
-  std::size_t queued_ = 0;
+  std::atomic<std::size_t> queued_{0};  // read without mu_ by look_for_room()
   std::size_t workers_;
   std::size_t executors_ = 0;  // hold a slot, or were asked for with one
   std::size_t busy_ = 0;       // of these, have a job
   std::size_t live_ = 0;       // fibers that still use the pool: executors with or without a slot; shutdown
   std::size_t waiting_ = 0;    // submitters whose wait has not ended
+  unsigned looks_to_skip_ = 0; // the last look for room was in vain
   wait_queue submitters_;      // wait for room
   wait_queue returning_;       // jobs that want their slot back
   wait_queue draining_;        // wait until idle()

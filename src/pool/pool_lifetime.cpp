@@ -169,7 +169,7 @@ bool pool_core::saturated() const noexcept {
 worker_pool_stats pool_core::stats() const noexcept {
   const std::lock_guard guard(mu_);
   // A free worker and a queued job are about to meet: to who looks from outside the job is no longer in the queue.
-  const std::size_t about_to_start = std::min(queued_, free_slots());
+  const std::size_t about_to_start = std::min(queued_.load(std::memory_order_relaxed), free_slots());
   return {.workers = workers_,
           .busy = busy_ + about_to_start,
           .queued = queued_ - about_to_start,

@@ -2,6 +2,7 @@
 
 #include "fiber.hpp"
 #include "futex.hpp"
+#include "pause.hpp"
 #include "plain_threads.hpp"
 #include "thread_state.hpp"
 #include "worker.hpp"
@@ -19,6 +20,8 @@ constexpr std::uint32_t awake = 0;
 constexpr std::uint32_t woken = 1;
 constexpr std::uint32_t blocked = 2;  // counted in thread_census::blocked; whoever wakes it takes it out
 
+constexpr std::chrono::microseconds longest_look{2};
+
 /// Ends a wait at its deadline. Fires under the timer queue's lock, so the waiter is there.
 struct deadline_timer : timer_node {
   explicit deadline_timer(waiter& w) noexcept : timer_node(&expire, mode::locked), owner(w) {}
@@ -28,6 +31,16 @@ struct deadline_timer : timer_node {
   }
   waiter& owner;
 };
+
+/// Who is to wake a thread is often about to, and a thread that sleeps comes back late: it first looks for a little while.
+bool woken_at_a_look(const std::atomic<std::uint32_t>& word) noexcept {
+  const time_point end = clock::now() + longest_look;
+  do {
+    for (int i = 0; i < 8; ++i) cpu_pause();
+    if (word.load(std::memory_order_acquire) == woken) return true;
+  } while (clock::now() < end);
+  return false;
+}
 
 /// False: no memory for the queue to grow, or, on a plain thread, no thread to serve it.
 bool armed(timer_node& timer, time_point when) noexcept try {
@@ -88,6 +101,7 @@ waiter::outcome waiter::wait_until(time_point deadline, wait_site site) noexcept
 }
 
 waiter::outcome waiter::wait_on_thread(time_point deadline) noexcept {
+  if (woken_at_a_look(thread_word_)) return outcome_.load(std::memory_order_acquire);
   std::uint32_t expected = awake;
   thread_census::blocked.fetch_add(1, std::memory_order_seq_cst);
   if (!thread_word_.compare_exchange_strong(expected, blocked, std::memory_order_acquire)) {

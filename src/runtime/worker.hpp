@@ -137,6 +137,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   static constexpr unsigned picks_between_polls = 61;
   static constexpr unsigned operations_per_turn = 512;
   static constexpr std::size_t most_nodes = 4096;
+  static constexpr unsigned most_patience = 4;
 
   void run() noexcept;                              // the thread
   void set_up();
@@ -157,6 +158,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   void drain_moved() noexcept;
   runnable* search() noexcept;
   runnable* steal_from_others() noexcept;
+  bool linger() noexcept;
   void sleep() noexcept;
   bool watch() noexcept;
   void rest(std::uint32_t where, time_point until) noexcept;
@@ -204,6 +206,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   bool pinned_turn_ = false;
   bool serving_reactor_ = false;
   std::chrono::nanoseconds nap_{};
+  unsigned patience_ = 0;          // times to linger in vain
   std::uint64_t random_state_;
   unsigned contentions_ = 0;       // in the present burst
   bool contended_ = false;         // the last burst was a short one

@@ -21,6 +21,8 @@ constexpr auto tolerable_talk = 1ms;         // backlog of fibers that talk
 constexpr auto rest_before_trim = 10ms;       // a worker that rests this long ends runners that it has to spare
 constexpr auto first_nap = 20us;
 constexpr auto longest_nap = 250us;
+constexpr auto longest_linger = 10us;
+constexpr auto short_rest = 50us;            // whose end lingering might have spared the caller
 constexpr auto stack_retry = 5ms;
 
 }  // namespace
@@ -32,7 +34,7 @@ runnable* worker::find_runnable() noexcept {
     if (attention_.load(std::memory_order_relaxed)) continue;
     if (runnable* r = search()) return r;
     if (owner.exiting()) return nullptr;
-    sleep();
+    if (!linger()) sleep();
   }
 }
 
@@ -154,6 +156,23 @@ runnable* worker::steal_from_others() noexcept {
   return nullptr;
 }
 
+/// Work from outside often comes in a stream; then to look for it a little longer costs both sides less than a wake-up.
+/// One worker at a time, as long as it pays. True: it came.
+bool worker::linger() noexcept {
+  idle_set& idle = owner.idle();
+  if (patience_ == 0 || idle.searching() != 0 || owner.reactor_unattended()) return false;
+  idle.begin_search();
+  const time_point end = std::min(clock::now() + longest_linger, timers.next_deadline());
+  bool came = false;
+  do {
+    for (int i = 0; i < 8; ++i) cpu_pause();
+    came = !owner.inbox_empty();
+  } while (!came && clock::now() < end);
+  idle.end_search();
+  patience_ = came ? most_patience : patience_ - 1;
+  return came;
+}
+
 bool worker::work_in_sight() const noexcept {
   if (!owner.inbox_empty() || owner.exiting()) return true;
   if (attention_.load(std::memory_order_seq_cst)) return true;
@@ -176,10 +195,12 @@ void worker::sleep() noexcept {
   if (!work_in_sight() && (where == in_reactor || !owner.reactor_unattended())) {
     time_point until = std::min(timers.next_deadline(), boost_deadline.load(std::memory_order_relaxed));
     const bool may_trim = owner.spare_runners().any();
-    const time_point trim_at = may_trim ? clock::now() + rest_before_trim : time_point::max();
+    const time_point began = clock::now();
+    const time_point trim_at = may_trim ? began + rest_before_trim : time_point::max();
     until = std::min(until, trim_at);
-    if (owner.starving()) until = std::min(until, clock::now() + stack_retry);
+    if (owner.starving()) until = std::min(until, began + stack_retry);
     rest(where, until);
+    if (!owner.inbox_empty() && clock::now() - began < short_rest) patience_ = most_patience;
     rested = may_trim && sleep_word_.load(std::memory_order_relaxed) == where && until == trim_at && queue.empty();
   }
   sleep_word_.store(awake, std::memory_order_relaxed);
