@@ -1,4 +1,4 @@
-#include "random_order.hpp"
+#include "random_bits.hpp"
 
 #include <spool/base/substitutes.hpp>
 

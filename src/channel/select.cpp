@@ -1,6 +1,6 @@
 // How a select proceeds:
-//   1. Look at the cases in random order and take the first that is ready. Nothing is registered yet, so an operation
-//      claims its peer only; two selects that face each other cannot both be claimed.
+//   1. Look at all cases and try those that seem ready, in random order. Nothing is registered yet, so an operation claims
+//      its peer only; two selects that face each other cannot both be claimed.
 //   2. Lock every channel involved, in order of address, and look again: now "none is ready" holds at one instant. A
 //      select with `otherwise` ends here; any other joins every queue before it unlocks.
 //   3. Wait. Whoever claims names the case (outcome = index + 1). Then leave the other queues.
@@ -9,7 +9,7 @@
 #include <spool/channel/select.hpp>
 #include <spool/context/detail/done_hook.hpp>
 
-#include "random_order.hpp"
+#include "random_bits.hpp"
 #include "scratch.hpp"
 
 #include <algorithm>
@@ -24,14 +24,42 @@ constexpr std::size_t cases_on_stack = 16;
 constexpr std::size_t none = ~std::size_t{0};
 constexpr selection nothing{none, false};
 
+/// In order of address, each once.
+using channel_set = scratch<channel_base*, cases_on_stack>;
+
 channel_side side_of(const select_op& op) noexcept {
   return op.what() == select_op::kind::send ? channel_side::send : channel_side::recv;
 }
 
+/// The cases that seem ready, from which one after the other is drawn at random, each with the same chance.
+class ready_cases {
+ public:
+  explicit ready_cases(std::size_t room) : places_(room) {}
+
+  /// Without a branch: which of the cases is ready is what no processor can foresee.
+  void add(std::size_t i, bool is_ready) noexcept {
+    places_.begin()[count_] = static_cast<std::uint32_t>(i);
+    count_ += std::size_t{is_ready};
+  }
+  bool empty() const noexcept { return count_ == 0; }
+  void clear() noexcept { count_ = 0; }
+
+  std::size_t draw() noexcept {
+    const std::size_t drawn = count_ == 1 ? 0 : (random_bits() >> 32) * count_ >> 32;
+    const std::size_t i = places_.begin()[drawn];
+    places_.begin()[drawn] = places_.begin()[--count_];
+    return i;
+  }
+
+ private:
+  scratch<std::uint32_t, cases_on_stack> places_;
+  std::size_t count_ = 0;
+};
+
 /// All channels of a select, locked in order of address; unlocks, then wakes whom the select has served.
 class all_locked {
  public:
-  all_locked(scratch<channel_base*, cases_on_stack>& sorted, fiber* self) noexcept : channels_(sorted), self_(self) {
+  all_locked(channel_set& sorted, fiber* self) noexcept : channels_(sorted), self_(self) {
     for (channel_base* ch : channels_) ch->lock().lock();
   }
   ~all_locked() {
@@ -44,7 +72,7 @@ class all_locked {
   channel_node* woken = nullptr;
 
  private:
-  scratch<channel_base*, cases_on_stack>& channels_;
+  channel_set& channels_;
   fiber* self_;
 };
 
@@ -58,70 +86,45 @@ struct registration {
 
 class selector {
  public:
-  explicit selector(std::span<select_op* const> cases) : cases_(cases), order_(cases.size()), channels_(cases.size()) {
-    for (std::size_t i = 0; i < cases_.size(); ++i) add(i);
-  }
+  explicit selector(std::span<select_op* const> cases) : cases_(cases), ready_(cases.size()) {}
 
   selection choose() {
     self_ = spend_budget();
-    selection chosen = poll();
-    if (chosen.index == none) {
-      gather_channels();
-      if (otherwise_ == none) return wait();
-      chosen = poll_at_one_instant();
-      if (chosen.index == none) chosen = {otherwise_, true};
+    for (std::size_t i = 0; i < cases_.size(); ++i) {
+      select_op& op = *cases_[i];
+      if (op.has_to_prepare()) op.prepare();
+      if (op.what() == select_op::kind::otherwise) set_otherwise(i);
+      ready_.add(i, seems_ready(op));
     }
-    return chosen;
+    const selection chosen = take_one();
+    return chosen.index != none ? chosen : choose_slowly();
   }
 
  private:
-  void add(std::size_t i) {
-    select_op& op = *cases_[i];
-    if (op.has_to_prepare()) op.prepare();
-    if (op.on_channel()) return;
-    if (op.what() == select_op::kind::timeout) {
-      if (timeout_ == none || op.deadline < cases_[timeout_]->deadline) timeout_ = i;
-    } else if (op.what() == select_op::kind::otherwise) {
-      if (otherwise_ != none) throw std::logic_error("select has more than one otherwise: give it one at most");
-      otherwise_ = i;
-    }
+  void set_otherwise(std::size_t i) {
+    if (otherwise_ != none) throw std::logic_error("select has more than one otherwise: give it one at most");
+    otherwise_ = i;
   }
 
-  void gather_channels() noexcept {
-    for (select_op* op : cases_) {
-      if (op->on_channel() && op->channel != nullptr) channels_.emplace_back(op->channel);
-    }
-    // One case, or two in the right order, is the rule.
-    if (std::adjacent_find(channels_.begin(), channels_.end(), std::greater_equal<>()) == channels_.end()) return;
-    std::sort(channels_.begin(), channels_.end(), std::less<>());
-    const auto last = std::unique(channels_.begin(), channels_.end());
-    channels_.shrink_to(static_cast<std::size_t>(last - channels_.begin()));
-  }
-
-  /// Exact if the channel is locked.
-  static bool would_block(const select_op& op) noexcept {
-    return side_of(op) == channel_side::send ? op.channel->send_would_block() : op.channel->recv_would_block();
-  }
-
-  static bool is_ready(select_op& op) {
+  /// Of a channel: exact if it is locked.
+  static bool seems_ready(select_op& op) {
     switch (op.what()) {
+      case select_op::kind::recv: return op.channel != nullptr && !op.channel->recv_would_block();
+      case select_op::kind::send: return op.channel != nullptr && !op.channel->send_would_block();
       case select_op::kind::done:
       case select_op::kind::ready: return op.ready();
       case select_op::kind::timeout: return op.deadline == time_point::min();
-      default: return false;
+      case select_op::kind::otherwise: break;
     }
+    return false;
   }
 
   /// Step 1.
-  selection poll() {
-    for (std::size_t n = 0; n < cases_.size(); ++n) {
-      const std::size_t i = order_.draw(n);
+  selection take_one() {
+    while (!ready_.empty()) {
+      const std::size_t i = ready_.draw();
       select_op& op = *cases_[i];
-      if (!op.on_channel()) {
-        if (is_ready(op)) return {i, true};
-        continue;
-      }
-      if (op.channel == nullptr || would_block(op)) continue;
+      if (!op.on_channel()) return {i, true};
       channel_section section(op.channel->lock(), self_);
       const channel_step step = op.commit(section.woken);
       if (step != channel_step::blocked) return {i, step == channel_step::done};
@@ -129,29 +132,57 @@ class selector {
     return nothing;
   }
 
+  [[gnu::noinline]] selection choose_slowly() {
+    channel_set channels(cases_.size());
+    gather(channels);
+    if (otherwise_ == none) return wait(channels);
+    const selection chosen = poll_at_one_instant(channels);
+    return chosen.index != none ? chosen : selection{otherwise_, true};
+  }
+
   /// Step 2, with every channel locked.
-  selection poll_locked(channel_node*& woken) {
-    for (std::size_t n = 0; n < cases_.size(); ++n) {
-      const std::size_t i = order_.drawn(n);
-      select_op& op = *cases_[i];
-      if (!op.on_channel() || op.channel == nullptr || would_block(op)) continue;
-      const channel_step step = op.commit(woken);
-      if (step != channel_step::blocked) return {i, step == channel_step::done};
+  selection take_one_locked(channel_node*& woken) {
+    for (std::size_t i = 0; i < cases_.size(); ++i) ready_.add(i, cases_[i]->on_channel() && seems_ready(*cases_[i]));
+    while (!ready_.empty()) {
+      const std::size_t i = ready_.draw();
+      const channel_step step = cases_[i]->commit(woken);
+      if (step == channel_step::blocked) continue;
+      ready_.clear();
+      return {i, step == channel_step::done};
     }
     return nothing;
   }
 
-  selection poll_at_one_instant() {
-    if (channels_.size() > 1) {  // one channel's answer in poll() was of one instant already
-      all_locked lock(channels_, self_);
-      const selection ready = poll_locked(lock.woken);
-      if (ready.index != none) return ready;
+  selection poll_at_one_instant(channel_set& channels) {
+    if (channels.size() > 1) {  // one channel's answer in step 1 was of one instant already
+      all_locked lock(channels, self_);
+      const selection chosen = take_one_locked(lock.woken);
+      if (chosen.index != none) return chosen;
     }
-    for (std::size_t n = 0; n < cases_.size(); ++n) {
-      const std::size_t i = order_.drawn(n);
-      if (is_ready(*cases_[i])) return {i, true};
+    for (std::size_t i = 0; i < cases_.size(); ++i) ready_.add(i, !cases_[i]->on_channel() && seems_ready(*cases_[i]));
+    return ready_.empty() ? nothing : selection{ready_.draw(), true};
+  }
+
+  void gather(channel_set& channels) noexcept {
+    for (select_op* op : cases_) {
+      if (op->on_channel() && op->channel != nullptr) channels.emplace_back(op->channel);
     }
-    return nothing;
+    // One case, or two in the right order, is the rule.
+    if (std::adjacent_find(channels.begin(), channels.end(), std::greater_equal<>()) == channels.end()) return;
+    std::sort(channels.begin(), channels.end(), std::less<>());
+    const auto last = std::unique(channels.begin(), channels.end());
+    channels.shrink_to(static_cast<std::size_t>(last - channels.begin()));
+  }
+
+  /// Starts the clock of every timeout; the case whose deadline comes first, or none.
+  std::size_t start_timeouts() {
+    std::size_t first = none;
+    for (std::size_t i = 0; i < cases_.size(); ++i) {
+      if (cases_[i]->what() != select_op::kind::timeout) continue;
+      cases_[i]->start_timeout();
+      if (first == none || cases_[i]->deadline < cases_[first]->deadline) first = i;
+    }
+    return first;
   }
 
   /// Whether a case without a channel can become ready.
@@ -160,8 +191,8 @@ class selector {
   }
 
   /// Step 3.
-  selection wait();
-  selection enter(std::size_t stalled);
+  selection wait(channel_set& channels);
+  selection enter(channel_set& channels, std::size_t stalled);
   selection outcome_of(std::size_t i);
   void hook_others();
   void unhook_others() noexcept;
@@ -169,9 +200,7 @@ class selector {
   void unlink(std::size_t i) noexcept;
 
   std::span<select_op* const> cases_;
-  random_order order_;
-  scratch<channel_base*, cases_on_stack> channels_;
-  std::size_t timeout_ = none;  // the case whose deadline comes first
+  ready_cases ready_;  // filled and emptied by each look
   std::size_t otherwise_ = none;
   fiber* self_ = nullptr;
   waiter* waiter_ = nullptr;  // with places_, during wait()
@@ -191,8 +220,8 @@ void selector::unlink(std::size_t i) noexcept {
 
 /// Joins every queue unless a case can proceed after all. `stalled`: the case that a peer tried to serve in vain; it
 /// may have been served since, else it becomes the first in its queue again.
-selection selector::enter(std::size_t stalled) {
-  all_locked lock(channels_, self_);
+selection selector::enter(channel_set& channels, std::size_t stalled) {
+  all_locked lock(channels, self_);
   if (stalled != none) {
     for (std::size_t i = 0; i < cases_.size(); ++i) unlink(i);
     channel_node& node = (*places_)[stalled].node;
@@ -201,8 +230,8 @@ selection selector::enter(std::size_t stalled) {
     node.has_stalled = false;
     waiter_->rearm();
   }
-  const selection ready = poll_locked(lock.woken);
-  if (ready.index != none) return ready;
+  const selection chosen = take_one_locked(lock.woken);
+  if (chosen.index != none) return chosen;
   for (std::size_t i = 0; i < cases_.size(); ++i) {
     if (!cases_[i]->on_channel() || cases_[i]->channel == nullptr) continue;
     channel_node& node = (*places_)[i].node;
@@ -268,24 +297,25 @@ class wait_brackets {
   std::span<select_op* const> cases_;
 };
 
-selection selector::wait() {
+selection selector::wait(channel_set& channels) {
   const wait_brackets around(cases_);
   waiter me(self_);
   scratch<registration, cases_on_stack> places(cases_.size());
   for (std::size_t i = 0; i < cases_.size(); ++i) places.emplace_back(me, i);
   waiter_ = &me;
   places_ = &places;
-  const time_point deadline = timeout_ == none ? time_point::max() : cases_[timeout_]->deadline;
+  const std::size_t timeout = start_timeouts();
+  const time_point deadline = timeout == none ? time_point::max() : cases_[timeout]->deadline;
   wait_site site{"select", can_end() ? nullptr : nobody};
-  if (channels_.size() != 0) site.object = channels_[0];
+  if (channels.size() != 0) site.object = channels[0];
 
   for (std::size_t stalled = none;;) {
-    const selection ready = enter(stalled);
-    if (ready.index != none) return ready;
+    const selection chosen = enter(channels, stalled);
+    if (chosen.index != none) return chosen;
     hook_others();
     const waiter::outcome how = me.wait_until(deadline, site);
     unhook_others();
-    const std::size_t won = how == waiter::timed_out ? timeout_ : how - 1;
+    const std::size_t won = how == waiter::timed_out ? timeout : how - 1;
     if (places[won].node.has_stalled) {
       stalled = won;
       continue;

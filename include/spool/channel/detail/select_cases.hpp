@@ -155,8 +155,10 @@ clock::duration saturated(std::chrono::duration<Rep, Period> d) {
 template <class F>
 class timeout_case final : public select_op {
  public:
-  timeout_case(clock::duration d, F f) : select_op(kind::timeout, true), d_(d), f_(std::move(f)) {}
-  void prepare() override { deadline = d_ <= d_.zero() ? time_point::min() : deadline_after(d_); }
+  timeout_case(clock::duration d, F f) : select_op(kind::timeout), d_(d), f_(std::move(f)) {
+    if (d_ <= d_.zero()) deadline = time_point::min();
+  }
+  void start_timeout() override { deadline = deadline_after(d_); }
   void run(bool) override { std::invoke(f_); }
 
  private:

@@ -19,11 +19,13 @@ class select_op {
 
   /// Of recv and send; null: a nil channel, never chosen.
   channel_base* channel = nullptr;
-  /// Of timeout, set by prepare(); min(): over at once.
+  /// Of timeout, set by start_timeout(); min() from the beginning: over at once.
   time_point deadline = time_point::max();
 
   /// If it has to: once at the start of every select, with no lock held. Copies what commit() must not.
   virtual void prepare() {}
+  /// Of timeout: once the select has to wait.
+  virtual void start_timeout() {}
   /// Of recv and send, under the channel's lock: does the operation if that is possible now.
   virtual channel_step commit(channel_node*&) { return channel_step::blocked; }
   /// Of recv and send: what a peer fills or takes from, as channel_node::slot.
