@@ -287,13 +287,8 @@ party describe(fiber& f) noexcept {
 
 template <class F>
 void for_each_task(F f) {
-  scheduler_registry::all_of([&](scheduler& s) {
-    const std::lock_guard lock(s.registry_mutex());
-    auto& fibers = s.fibers();
-    for (fiber* each = fibers.front(); each != nullptr; each = fibers.next(*each)) {
-      if (each->busy() && each->stack) f(*each);  // a guest's stack is memory like any other
-    }
-    return true;
+  scheduler_registry::for_each_busy_fiber([&](fiber& each) {
+    if (each.stack) f(each);  // a guest's stack is memory like any other
   });
 }
 

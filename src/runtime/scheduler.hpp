@@ -170,6 +170,18 @@ class scheduler_registry {
     }
     return true;
   }
+  /// Every fiber of the process that runs a task, under its runtime's registry lock.
+  template <class F>
+  static void for_each_busy_fiber(F&& f) {
+    all_of([&](scheduler& s) {
+      const std::lock_guard lock(s.registry_mutex());
+      auto& fibers = s.fibers();
+      for (fiber* each = fibers.front(); each != nullptr; each = fibers.next(*each)) {
+        if (each->busy()) f(*each);
+      }
+      return true;
+    });
+  }
 
  private:
   static std::mutex& mutex();

@@ -24,19 +24,6 @@ namespace {
 
 constexpr std::chrono::seconds long_wait{1};
 
-/// Calls f for every fiber of the process that runs a task, under its registry's lock.
-template <class F>
-void for_each_fiber(F f) {
-  scheduler_registry::all_of([&](scheduler& s) {
-    const std::lock_guard lock(s.registry_mutex());
-    auto& fibers = s.fibers();
-    for (fiber* each = fibers.front(); each != nullptr; each = fibers.next(*each)) {
-      if (each->busy()) f(*each);
-    }
-    return true;
-  });
-}
-
 const fiber* last_owner(const void* mutex) noexcept {
   const fiber* owner = nullptr;
   return peek(&static_cast<const lock_owner*>(mutex)->last, &owner, sizeof owner) ? owner : nullptr;
@@ -57,7 +44,7 @@ void name_holders(std::span<fiber_info> fibers) {
     if (const fiber* owner = last_owner(info.object)) waiting_for[owner].push_back(&info);
   }
   if (waiting_for.empty()) return;
-  for_each_fiber([&](fiber& f) {
+  scheduler_registry::for_each_busy_fiber([&](fiber& f) {
     const auto found = waiting_for.find(&f);
     if (found == waiting_for.end()) return;
     for (fiber_info* info : found->second) {
@@ -75,7 +62,7 @@ std::vector<lock_ring> ring_finder::look(scheduler& of, time_point now) {
     std::size_t visit = 0;
   };
   std::vector<wait> waits;
-  for_each_fiber([&](fiber& f) {
+  scheduler_registry::for_each_busy_fiber([&](fiber& f) {
     const waiter* self = f.waiting.load(std::memory_order_relaxed);
     if (self == nullptr || f.wait_what.load(std::memory_order_relaxed) != mutex_wait) return;
     const std::uint32_t since = f.wait_since.load(std::memory_order_relaxed);
@@ -126,7 +113,7 @@ std::vector<lock_ring> ring_finder::look(scheduler& of, time_point now) {
   std::vector<lock_ring> rings;
   for (const std::vector<edge>& ring : fresh) {
     lock_ring told;
-    for_each_fiber([&](fiber& f) {
+    scheduler_registry::for_each_busy_fiber([&](fiber& f) {
       if (f.waiting.load(std::memory_order_relaxed) == nullptr) return;
       const edge e{&f, f.wait_object.load(std::memory_order_relaxed), f.wait_since.load(std::memory_order_relaxed)};
       if (std::find(ring.begin(), ring.end(), e) != ring.end()) {
