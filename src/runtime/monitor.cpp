@@ -30,7 +30,7 @@ constexpr auto overdue = 2ms;       // a timer this late belongs to a worker tha
 constexpr auto report_every = 10s;
 constexpr auto longest_patience = 1000ms;
 constexpr auto look_every = 500ms;    // through the waits of all fibers
-constexpr int most_of_the_time = 50;  // between two looks, in times of what a look takes
+constexpr int most_of_the_time = 200;  // between two looks, in times of what a look takes: half a percent of one CPU
 
 }  // namespace
 
