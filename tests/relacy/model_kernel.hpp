@@ -1,4 +1,4 @@
-// What the kernel does in the model: futexes, and the clock. Time passes in a wait that has a deadline, and by `tick`
+// What the kernel does in the model: futexes, and the clock. Time passes in a wait that has a deadline, and by 10 us
 // whenever somebody looks.
 #pragma once
 
@@ -15,9 +15,8 @@ using spool::detail::time_point;
 class kernel {
  public:
   /// Before each schedule.
-  static void boot(std::chrono::nanoseconds tick = {}) noexcept {
+  static void boot() noexcept {
     sleeping_ = 0;
-    tick_ = tick;
     now_ = time_point{};
     spool::detail::substituted.store(&clock_);
   }
@@ -53,8 +52,7 @@ class kernel {
   static inline std::array<sleeper, 8> sleepers_;
   static inline int sleeping_ = 0;
   static inline time_point now_;
-  static inline std::chrono::nanoseconds tick_;
-  static time_point look() noexcept { return now_ += tick_; }
+  static time_point look() noexcept { return now_ += std::chrono::microseconds(10); }
   static std::uint64_t no_chance() noexcept { return 0; }
   static void no_preemption(int) noexcept {}
   static constexpr spool::detail::substitutes clock_{&look, &no_chance, &no_preemption};

@@ -9,6 +9,7 @@
 
 namespace spool::detail {
 inline void pause_in_model() { rl::yield(1, RL_INFO); }
+inline void look_again_in_model() {}  // for a wait that ends by itself: nobody has to go on
 }  // namespace spool::detail
 inline void yield_in_model() { rl::yield(1, RL_INFO); }
 

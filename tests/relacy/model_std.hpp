@@ -141,6 +141,10 @@ class atomic {
   volatile bool alive_ = true;  // so that the end is written
 };
 
+namespace this_thread {
+inline void yield() { rl::yield(1, RL_INFO); }
+}  // namespace this_thread
+
 inline void atomic_thread_fence(memory_order order) { rl::atomic_thread_fence(in_relacy(order), RL_INFO); }
 
 /// An array: Relacy reports two threads that use it without an order between them.

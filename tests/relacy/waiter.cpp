@@ -20,6 +20,9 @@ namespace std = ::model_std;
 #include "model_pause.hpp"
 
 #include "runtime/spin_lock.cpp"
+
+#undef cpu_pause
+#define cpu_pause look_again_in_model  // before a thread sleeps
 #include "runtime/waiter.cpp"
 
 #include <optional>
