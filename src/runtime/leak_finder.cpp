@@ -34,6 +34,19 @@ struct range {
   bool holds(address a) const noexcept { return a >= low && a < high; }
 };
 
+// A sanitizer's notes of all other memory, to look through whose terabytes would take hours. AddressSanitizer's lie
+// apart and hold no references. ThreadSanitizer's have the address of every lock, and thereby of every channel.
+#if defined(BOOST_USE_ASAN) && defined(__x86_64__)
+constexpr range shadow{0x7fff'7000, 0x1000'7fff'8000};
+#else
+constexpr range shadow;
+#endif
+#ifdef BOOST_USE_TSAN
+constexpr bool can_find = false;
+#else
+constexpr bool can_find = true;
+#endif
+
 /// Everything that the search notes about references lies in one mapping, which is not searched.
 class workspace {
  public:
@@ -207,7 +220,7 @@ class search {
     }
   }
 
-  /// All writable mappings but fibers' stacks, our own notes and this thread's stack.
+  /// All writable mappings but fibers' stacks, our own notes or a sanitizer's, and this thread's stack.
   bool search_roots() {
     std::FILE* maps = std::fopen("/proc/self/maps", "re");
     if (maps == nullptr) return false;
@@ -218,7 +231,7 @@ class search {
       char rights[5] = {};
       if (std::sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &r.low, &r.high, rights) != 3) continue;
       if (rights[0] != 'r' || rights[1] != 'w') continue;
-      if (std::strstr(line, "[vvar") != nullptr) continue;
+      if (std::strstr(line, "[vvar") != nullptr || shadow.holds(r.low)) continue;
       total += search_pages(r);
     }
     std::fclose(maps);
@@ -296,6 +309,7 @@ void for_each_task(F f) {
 
 [[gnu::noinline]] std::vector<std::uint64_t> find_unreachable() {
   std::vector<std::uint64_t> found;
+  if (!can_find) return found;
   std::size_t most = 0;
   for_each_task([&](fiber&) { ++most; });
   most += 64;

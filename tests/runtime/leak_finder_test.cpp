@@ -2,6 +2,7 @@
 #include <runtime/leak_finder.hpp>
 
 #include <support/runtimes.hpp>
+#include <support/sanitized.hpp>
 
 #include <algorithm>
 #include <array>
@@ -19,6 +20,9 @@ using namespace std::chrono_literals;
 
 class LeakFinder : public spool_test::WithWorkers {
  protected:
+  void SetUp() override {
+    if constexpr (spool_test::thread_sanitized) GTEST_SKIP() << "ThreadSanitizer's notes refer to every channel";
+  }
   /// On a thread of its own: what a search leaves on a stack looks like references.
   static std::vector<std::uint64_t> unreachable() {
     return blocking([] { return detail::find_unreachable(); });
