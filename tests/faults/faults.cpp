@@ -1,5 +1,7 @@
 #include "faults.hpp"
 
+#include <support/sanitized.hpp>
+
 #include <dlfcn.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -21,7 +23,9 @@ constinit std::array<std::atomic<std::int64_t>, kinds> calls_left{};  // 0: none
 constinit std::atomic<std::int64_t> live{0};
 
 // Boost.Fiber makes a thread's main context, scheduler and algorithm in a function that is noexcept; a worker's thread
-// begins with it. Whether these three can be had is not ours to handle.
+// begins with it. Whether these three can be had is not ours to handle; nor the thread's own context of the flavor of
+// Boost.Context that sanitizers understand.
+constexpr int made_by_boost = spool_test::sanitized ? 4 : 3;
 thread_local int spared_allocations = 0;
 
 bool fails_now(kind what) noexcept {
@@ -33,9 +37,12 @@ bool fails_now(kind what) noexcept {
   return left.load(std::memory_order_relaxed) > 0 && left.fetch_sub(1, std::memory_order_relaxed) == 1;
 }
 
+/// The function that ours stands before. `known` is constinit: the guard of a static is a sanitizer's affair, which calls
+/// mmap while it sets itself up.
 template <class F>
-F* next(const char* name) noexcept {
-  return reinterpret_cast<F*>(::dlsym(RTLD_NEXT, name));
+F* next(std::atomic<void*>& known, const char* name) noexcept {
+  if (known.load(std::memory_order_relaxed) == nullptr) known.store(::dlsym(RTLD_NEXT, name), std::memory_order_relaxed);
+  return reinterpret_cast<F*>(known.load(std::memory_order_relaxed));
 }
 
 void* allocate(std::size_t bytes, std::size_t alignment) noexcept {
@@ -67,7 +74,7 @@ struct thread_start {
 void* run_spared(void* start) {
   const thread_start what = *static_cast<thread_start*>(start);
   std::free(start);
-  spared_allocations = 3;
+  spared_allocations = made_by_boost;
   return what.run(what.argument);
 }
 
@@ -128,8 +135,8 @@ void* mmap(void* where, std::size_t bytes, int protection, int flags, int fd, of
     errno = ENOMEM;
     return MAP_FAILED;
   }
-  static auto* real = faults::next<decltype(::mmap)>("mmap");
-  return real(where, bytes, protection, flags, fd, offset);
+  static constinit std::atomic<void*> real{nullptr};
+  return faults::next<decltype(::mmap)>(real, "mmap")(where, bytes, protection, flags, fd, offset);
 }
 
 int mprotect(void* where, std::size_t bytes, int protection) noexcept {
@@ -137,8 +144,8 @@ int mprotect(void* where, std::size_t bytes, int protection) noexcept {
     errno = ENOMEM;
     return -1;
   }
-  static auto* real = faults::next<decltype(::mprotect)>("mprotect");
-  return real(where, bytes, protection);
+  static constinit std::atomic<void*> real{nullptr};
+  return faults::next<decltype(::mprotect)>(real, "mprotect")(where, bytes, protection);
 }
 
 int madvise(void* where, std::size_t bytes, int advice) noexcept {
@@ -146,8 +153,8 @@ int madvise(void* where, std::size_t bytes, int advice) noexcept {
     errno = ENOMEM;
     return -1;
   }
-  static auto* real = faults::next<decltype(::madvise)>("madvise");
-  return real(where, bytes, advice);
+  static constinit std::atomic<void*> real{nullptr};
+  return faults::next<decltype(::madvise)>(real, "madvise")(where, bytes, advice);
 }
 
 int eventfd(unsigned int count, int flags) noexcept {
@@ -155,17 +162,18 @@ int eventfd(unsigned int count, int flags) noexcept {
     errno = EMFILE;
     return -1;
   }
-  static auto* real = faults::next<decltype(::eventfd)>("eventfd");
-  return real(count, flags);
+  static constinit std::atomic<void*> real{nullptr};
+  return faults::next<decltype(::eventfd)>(real, "eventfd")(count, flags);
 }
 
 int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*), void* argument) noexcept {
   if (fails_now(kind::thread_creation)) return EAGAIN;
-  static auto* real = faults::next<decltype(::pthread_create)>("pthread_create");
+  static constinit std::atomic<void*> real{nullptr};
   auto* start = static_cast<faults::thread_start*>(std::malloc(sizeof(faults::thread_start)));
   if (start == nullptr) return EAGAIN;
   *start = {run, argument};
-  const int refused = real(thread, attributes, &faults::run_spared, start);
+  auto* create = faults::next<decltype(::pthread_create)>(real, "pthread_create");
+  const int refused = create(thread, attributes, &faults::run_spared, start);
   if (refused != 0) std::free(start);
   return refused;
 }

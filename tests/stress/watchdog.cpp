@@ -1,11 +1,13 @@
 #include "watchdog.hpp"
 
 #include "runtime/fiber.hpp"
+#include "runtime/peek.hpp"
 #include "runtime/scheduler.hpp"
 #include "runtime/thread_state.hpp"
 #include "runtime/worker.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 
@@ -24,7 +26,10 @@ const spool::detail::fiber* current_fiber() {
 bool called(const spool::detail::fiber* f) {
   if (f == nullptr) return false;
   const spool::detail::waiter* const w = f->waiting.load();
-  return f->state_.load() == spool::detail::fiber::notified || (w != nullptr && w->claimed());
+  alignas(spool::detail::waiter) std::byte copy[sizeof(spool::detail::waiter)];
+  const bool claimed = w != nullptr && spool::detail::peek(w, copy, sizeof copy) &&
+                       reinterpret_cast<const spool::detail::waiter*>(copy)->claimed();
+  return claimed || f->state_.load() == spool::detail::fiber::notified;
 }
 
 /// Empty, unless the workers of a runtime sleep over work. Looked at when nothing has moved for long.
