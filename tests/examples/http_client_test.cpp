@@ -266,7 +266,7 @@ TEST_P(HttpClient, GivesUpAMuteServerWhenTheContextSaysSo) {
     EXPECT_EQ(late.error().message(), authority(mute.url()) + ": timed out");
     const auto done_before = client.get(hurried.ctx(), mute.url());
     EXPECT_EQ(done_before.error(), spool::errc::deadline_exceeded);
-    EXPECT_EQ(mute.accepted(), 1);
+    EXPECT_LE(mute.accepted(), 1);  // none, if the time was over before the connection was there
   });
 }
 

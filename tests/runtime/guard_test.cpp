@@ -218,28 +218,29 @@ TEST_P(StackOverflow, NamesTheFiberInAHundredTriesOfAHundred) {
   }
 }
 
+// A sanitizer, whose handler was there before ours, has a word of its own to say.
+const char* const not_our_word = spool_test::sanitized ? "^(Address|Thread)Sanitizer:DEADLYSIGNAL" : "^$";
+bool died(int status) {
+  return spool_test::sanitized ? WIFEXITED(status) : WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV;
+}
+
 TEST_P(StackOverflow, AStrayAccessToAGuardIsNotCalledAnOverflow) {
-  const auto died_without_our_word = [](int status) { return WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV; };
   EXPECT_EXIT(
       {
         runtime rt({.threads = 1});
         const std::byte* below = rt.run([] { return stack_here().low - 1; });
         std::_Exit(static_cast<int>(*static_cast<const volatile std::byte*>(below)));
       },
-      died_without_our_word, "^$");
+      died, not_our_word);
 }
 
 TEST_P(StackOverflow, AnotherBadAccessIsNotCalledAnOverflow) {
-  // A sanitizer, whose handler was there before ours, has a word of its own to say.
-  const auto died = [](int status) {
-    return spool_test::sanitized ? WIFEXITED(status) : WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV;
-  };
   EXPECT_EXIT(spool::run([] {
                 volatile int* volatile nowhere = no_address;
                 go([=] { std::_Exit(*nowhere); });
                 context::background().wait();
               }),
-              died, spool_test::sanitized ? "^(Address|Thread)Sanitizer:DEADLYSIGNAL" : "^$");
+              died, not_our_word);
 }
 
 TEST_P(StackOverflow, AHandlerInstalledBeforeSeesTheOtherFaults) {

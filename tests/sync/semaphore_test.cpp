@@ -38,6 +38,7 @@ TEST_P(Semaphore, BoundsWhoIsInside) {
           EXPECT_LE(now, 3);
           for (int seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {
           }
+          spool_test::wait_until([&] { return most >= 3; });  // the others may not have been started yet
           spool::this_fiber::yield();
           --inside;
           s.release();

@@ -3,6 +3,8 @@
 #include <spool/net/io_context.hpp>
 #include <spool/spool.hpp>
 
+#include <support/sanitized.hpp>
+
 #include <boost/fiber/mutex.hpp>
 
 #include <gtest/gtest.h>
@@ -400,8 +402,9 @@ TEST(Bubble, TimeOutsideIsReal) {
 
 TEST(Bubble, ManyFibersSleep) {
   run_in_bubble([] {
+    constexpr int sleepers = spool_test::live_fibers(10'000);
     wait_group all;
-    for (int i = 0; i < 10'000; ++i) all.go([i] { this_fiber::sleep_for(std::chrono::seconds(i % 100)); });
+    for (int i = 0; i < sleepers; ++i) all.go([i] { this_fiber::sleep_for(std::chrono::seconds(i % 100)); });
     all.wait();
   });
 }
