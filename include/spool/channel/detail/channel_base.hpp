@@ -79,7 +79,8 @@ class channel_queue {
 
  private:
   void count(int by) noexcept {
-    size_.store(size_.load(std::memory_order_relaxed) + static_cast<std::uint32_t>(by), std::memory_order_relaxed);
+    // Release: who reads without the lock that nobody waits any more sees what was done before, a close for instance.
+    size_.store(size_.load(std::memory_order_relaxed) + static_cast<std::uint32_t>(by), std::memory_order_release);
   }
 
   wait_queue nodes_;

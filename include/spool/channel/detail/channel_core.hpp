@@ -179,7 +179,7 @@ class channel_core final : public channel_base {
     std::destroy_at(oldest);
     const std::uint32_t next = head_ + 1;
     head_ = next == capacity_ ? 0 : next;
-    count_.store(count - 1, std::memory_order_relaxed);
+    count_.store(count - 1, std::memory_order_release);  // see recv_would_block()
   }
 
   void append(std::uint32_t count, T& value) {
@@ -241,7 +241,7 @@ class channel_core final : public channel_base {
   void discard() noexcept {
     mu_.lock();
     const std::uint32_t count = count_.load(std::memory_order_relaxed);
-    count_.store(0, std::memory_order_relaxed);
+    count_.store(0, std::memory_order_release);
     mu_.unlock();
     for (std::uint32_t i = 0; i < count; ++i) {
       std::destroy_at(ring() + head_);
