@@ -164,6 +164,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   void rest(std::uint32_t where, time_point until) noexcept;
   void poll_reactor() noexcept;
   bool work_in_sight() const noexcept;
+  bool queues_in_sight() const noexcept;
 
   void switch_to(fiber& to, after what) noexcept;
   [[gnu::noinline]] void switch_home(after what) noexcept;

@@ -168,14 +168,17 @@ bool worker::linger() noexcept {
     for (int i = 0; i < 8; ++i) cpu_pause();
     came = !owner.inbox_empty();
   } while (!came && clock::now() < end);
-  idle.end_search();
+  // Who pushed meanwhile left it at this search, which has not looked at the queues.
+  if (idle.end_search() && came && queues_in_sight()) idle.wake_one();
   patience_ = came ? most_patience : patience_ - 1;
   return came;
 }
 
 bool worker::work_in_sight() const noexcept {
-  if (!owner.inbox_empty() || owner.exiting()) return true;
-  if (attention_.load(std::memory_order_seq_cst)) return true;
+  return !owner.inbox_empty() || owner.exiting() || attention_.load(std::memory_order_seq_cst) || queues_in_sight();
+}
+
+bool worker::queues_in_sight() const noexcept {
   return std::any_of(owner.workers().begin(), owner.workers().end(), [](const auto& w) { return !w->queue.empty(); });
 }
 
