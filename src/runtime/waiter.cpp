@@ -34,9 +34,6 @@ struct deadline_timer : timer_node {
 
 /// Who is to wake a thread is often about to, and a thread that sleeps comes back late: it first looks for a little while.
 bool woken_at_a_look(const std::atomic<std::uint32_t>& word) noexcept {
-#ifdef BOOST_USE_TSAN
-  return false;  // with it, one run in fifteen of a test of notify_context loses the signal; why is not understood yet
-#endif
   const time_point end = clock::now() + longest_look;
   do {
     for (int i = 0; i < 8; ++i) cpu_pause();
