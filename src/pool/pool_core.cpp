@@ -16,6 +16,7 @@ namespace {
 
 constexpr waiter::outcome refused = waiter::done + 1;  // a submitter whose pool was closed
 constexpr std::chrono::microseconds longest_look{5};
+constexpr unsigned waits_without_a_look = 16;  // after one that was in vain
 
 channel_status status_of(const context& ctx) {
   return ctx.err() == errc::deadline_exceeded ? channel_status::timeout : channel_status::canceled;
@@ -161,7 +162,7 @@ void pool_core::look_for_room(deeds& todo) noexcept {
   } while (queued_.load(std::memory_order_relaxed) > enough && clock::now() < end);
   mu_.lock();
   release_live(todo);
-  if (!room()) looks_to_skip_ = 16;
+  if (!room()) looks_to_skip_ = waits_without_a_look;
 }
 
 channel_status pool_core::wait_for_room(pool_job& job, const context* ctx) noexcept {

@@ -13,7 +13,7 @@
 // a job off the queue therefore makes no room, ending or lending does.
 //
 // mu_ is the only lock and is innermost: no user code, allocation, spawn or wake happens under it. What is to be done
-// after it is gathered in `deeds`. Only a fiber that is counted in live_ may touch the pool without being inside one of
+// after it is gathered in `deeds`. Only who is counted in live_ may touch the pool without being inside one of
 // its functions; its last access is the unlock in leave(), after which a destructor may go on.
 #pragma once
 
@@ -109,7 +109,7 @@ class pool_core : public job_host {
   std::size_t workers_;
   std::size_t executors_ = 0;  // hold a slot, or were asked for with one
   std::size_t busy_ = 0;       // of these, have a job
-  std::size_t live_ = 0;       // fibers that still use the pool: executors with or without a slot; shutdown
+  std::size_t live_ = 0;       // who still uses the pool: executors with or without a slot; shutdown; who looks for room
   std::size_t waiting_ = 0;    // submitters whose wait has not ended
   unsigned looks_to_skip_ = 0; // the last look for room was in vain
   wait_queue submitters_;      // wait for room

@@ -1,7 +1,7 @@
 // A runtime whose threads are the model's: the scheduler, its workers, how they find work, switch and sleep, as they
 // ship. A membarrier is taken at its word, and time is 10 us later whenever somebody looks. There are no timers, no
 // reactor, no pinned fibers, no helpers, no stacks for tasks, and a monitor that never finds anything. A model says on
-// whose thread it is (current_worker), and what a switch of contexts does. The two flags plant bugs.
+// whose thread it is (current_worker), and what a switch of contexts does. The flag plants a bug.
 #pragma once
 
 #include "model_run.hpp"
@@ -14,11 +14,8 @@
 
 namespace model {
 inline bool sleeper_issues_fence = true;
-inline std::memory_order order_of_handshake = std::memory_order_acq_rel;
 }  // namespace model
 namespace model_std {
-using model::order_of_handshake;
-
 /// Workers' threads begin and end with the model's.
 struct thread {
   using native_handle_type = pthread_t;
@@ -46,9 +43,7 @@ struct latch {
 #include "runtime/worker.cpp"
 
 #define flatten noinline  // with Relacy inlined it would take the compiler minutes
-#define memory_order_acq_rel order_of_handshake
 #include "runtime/switch.cpp"
-#undef memory_order_acq_rel
 #undef flatten
 
 namespace spool::detail {
