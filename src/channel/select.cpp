@@ -89,7 +89,7 @@ class selector {
   explicit selector(std::span<select_op* const> cases) : cases_(cases), ready_(cases.size()) {}
 
   selection choose() {
-    self_ = spend_budget();
+    self_ = spend_budget().self;
     for (std::size_t i = 0; i < cases_.size(); ++i) {
       select_op& op = *cases_[i];
       if (op.has_to_prepare()) op.prepare();

@@ -1,4 +1,4 @@
-#include "asymmetric_fence.hpp"
+#include <spool/runtime/detail/asymmetric_fence.hpp>
 
 #include <linux/membarrier.h>
 #include <sys/syscall.h>

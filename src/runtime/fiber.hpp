@@ -82,7 +82,7 @@ class fiber : public runnable, public list_hook, public boost::fibers::fiber_pro
 
  private:
   friend class worker;
-  friend void park(fiber& f, waiter& w, spin_lock& held, wait_site site) noexcept;
+  friend void park(fiber& f, waiter& w, biased_lock& held, wait_site site) noexcept;
   friend void unpark(fiber& f, fiber* waker) noexcept;
   void begin_wait(waiter& w, wait_site site) noexcept;
   void end_wait() noexcept;

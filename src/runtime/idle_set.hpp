@@ -9,7 +9,7 @@
 // somebody searching leaves it at that: a searcher looks again after it has ceased to be counted.
 #pragma once
 
-#include "asymmetric_fence.hpp"
+#include <spool/runtime/detail/asymmetric_fence.hpp>
 #include "thread_lock.hpp"
 
 #include <spool/base/cache_line.hpp>

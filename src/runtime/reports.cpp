@@ -22,11 +22,13 @@ constexpr std::size_t most_lines = 1000;  // of one report
 void scheduler::enlist(fiber& f) noexcept {
   const std::lock_guard lock(registry_mutex_);
   fibers_.push_back(f);
+  enlisted_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void scheduler::delist(fiber& f) noexcept {
   const std::lock_guard lock(registry_mutex_);
   if (f.linked()) intrusive_list<fiber>::erase(f);
+  enlisted_.fetch_sub(1, std::memory_order_relaxed);
   delete f.name;
 }
 

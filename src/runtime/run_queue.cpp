@@ -41,6 +41,25 @@ void run_queue::append_slowly(runnable* r) noexcept {
   overflow_.push_back(r);
 }
 
+runnable* run_queue::take_newest() noexcept {
+  if (overflow_.first != nullptr || head_ == tail_ || ++newest_uses_ % newest_uses_limit == 0) return nullptr;
+  const auto at = [this](std::size_t i) -> runnable*& { return ring_[i & (capacity_ - 1)]; };
+  const auto is_task = [at](std::size_t i) { return at(i)->what == runnable::kind::task; };
+  if (!is_task(head_)) return nullptr;
+  // Behind the newest task stand fibers that have become ready since. They and the tasks go by turns, and they among
+  // themselves in their order: one that yields all the time keeps nobody waiting.
+  std::size_t behind = tail_;
+  while (!is_task(behind - 1)) {
+    if (tail_ - --behind > most_behind) return nullptr;
+  }
+  const bool turn_of_fibers = behind != tail_ && newest_uses_ % 2 == 0;
+  const std::size_t chosen = turn_of_fibers ? behind : behind - 1;
+  runnable* r = at(chosen);
+  --tail_;
+  for (std::size_t i = chosen; i != tail_; ++i) at(i) = at(i + 1);
+  return r;
+}
+
 void run_queue::steal(loot& taken) noexcept {
   if (robbed_.exchange(true, std::memory_order_acquire)) return;
   thief_.fetch_or(at_work, std::memory_order_relaxed);

@@ -11,7 +11,7 @@
 // looks twice, whether the owner drains them by itself.
 #pragma once
 
-#include "asymmetric_fence.hpp"
+#include <spool/runtime/detail/asymmetric_fence.hpp>
 
 #include <spool/base/cache_line.hpp>
 #include <spool/runtime/detail/task.hpp>
@@ -113,6 +113,9 @@ class alignas(cache_line_bytes) run_queue {
     return r;
   }
 
+  /// Owner: while on, tasks that have not begun are taken newest first, see take_newest().
+  void take_newest_first(bool on) noexcept { newest_first_ = on; }
+
   /// Thief: takes the older half. One thief at a time per queue; gives up when the owner's thread seems to have been
   /// descheduled inside an operation.
   void steal(loot& taken) noexcept;
@@ -133,6 +136,9 @@ class alignas(cache_line_bytes) run_queue {
   // Items taken from the `next_` slot in a row; then the head has its turn, so that two fibers that wake each other
   // cannot keep the others waiting.
   static constexpr unsigned next_uses_limit = 64;
+  // Likewise for tasks that are taken newest first: one in so many is the oldest.
+  static constexpr unsigned newest_uses_limit = 1024;
+  static constexpr std::size_t most_behind = 16;  // fibers behind the newest task; with more it is first come first served
 
   void append(runnable* r) noexcept {
     if (tail_ - head_ == capacity_ || overflow_.first != nullptr) [[unlikely]] {
@@ -155,8 +161,15 @@ class alignas(cache_line_bytes) run_queue {
       return r;
     }
     next_uses_ = 0;
+    if (newest_first_) [[unlikely]] {
+      if (runnable* r = take_newest()) return r;
+    }
     return take_head();
   }
+
+  /// The newest task, or a fiber behind it, unless a fiber is the oldest. Beginning what was started last ends what began
+  /// before: of a tree of fibers that wait for their children one branch has stacks at a time, and not a whole level.
+  [[gnu::noinline]] runnable* take_newest() noexcept;
 
   void enter() noexcept {
     busy_.store(true, std::memory_order_relaxed);
@@ -176,6 +189,8 @@ class alignas(cache_line_bytes) run_queue {
 
   std::atomic<bool> busy_{false};
   std::atomic<std::uint8_t> thief_{fences_are_asymmetric() ? std::uint8_t{0} : full_fences};
+  bool newest_first_ = false;  // the owner's alone, as the next two
+  unsigned newest_uses_ = 0;
   unsigned next_uses_ = 0;
   runnable* next_ = nullptr;
   std::unique_ptr<runnable*[]> ring_;

@@ -18,7 +18,7 @@ class runner_depot {
   bool give(const runnable_chain& batch) noexcept try {
     const std::lock_guard lock(lock_);
     batches_.push_back(batch);
-    any_.store(true, std::memory_order_relaxed);
+    batches_kept_.store(batches_.size(), std::memory_order_relaxed);
     return true;
   } catch (...) {
     return false;
@@ -31,16 +31,17 @@ class runner_depot {
     if (batches_.empty()) return {};
     const runnable_chain batch = batches_.back();
     batches_.pop_back();
-    any_.store(!batches_.empty(), std::memory_order_relaxed);
+    batches_kept_.store(batches_.size(), std::memory_order_relaxed);
     return batch;
   }
 
-  bool any() const noexcept { return any_.load(std::memory_order_relaxed); }
+  bool any() const noexcept { return batches() != 0; }
+  std::size_t batches() const noexcept { return batches_kept_.load(std::memory_order_relaxed); }
 
  private:
   thread_lock lock_;
   std::vector<runnable_chain> batches_;  // guarded by lock_
-  std::atomic<bool> any_{false};
+  std::atomic<std::size_t> batches_kept_{0};
 };
 
 /// One worker's own idle runners.
@@ -50,11 +51,14 @@ class runner_cache {
 
   explicit runner_cache(runner_depot& depot) noexcept : depot_(depot) {}
 
-  void put(fiber& runner) noexcept {
-    if (hot_.count >= batch && (cold_.first == nullptr || depot_.give(cold_))) cold_ = std::exchange(hot_, {});
+  /// True: there are so many idle ones that a batch was put aside.
+  bool put(fiber& runner) noexcept {
+    const bool spilled = hot_.count >= batch && (cold_.first == nullptr || depot_.give(cold_));
+    if (spilled) cold_ = std::exchange(hot_, {});
     runner.next = hot_.first;
     hot_.first = &runner;
     ++hot_.count;
+    return spilled;
   }
 
   /// The runner used last, or null.

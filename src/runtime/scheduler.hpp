@@ -74,6 +74,15 @@ class scheduler {
   void* attach(attachment (*make)());
   void drop_attachments() noexcept;   // nobody starts a fiber through them any more
 
+  /// Fibers with a stack, but for the idle ones that lie in the depot; those in workers' caches count.
+  std::size_t stacks_in_use() const noexcept {
+    const std::size_t idle = spare_runners_.batches() * runner_cache::batch;
+    const std::size_t all = enlisted_.load(std::memory_order_relaxed);
+    return all > idle ? all - idle : 0;
+  }
+  /// So many that tasks had better be finished than begun: more than the workers' caches hold.
+  std::size_t many_stacks() const noexcept { return 2 * runner_cache::batch * workers_.size(); }
+
   // Reports.
   void enlist(fiber& f) noexcept;
   void delist(fiber& f) noexcept;
@@ -151,6 +160,7 @@ class scheduler {
   bool attachment_ended_ = false;           // since the last end, until the next run begins
   mutable std::mutex registry_mutex_;
   mutable intrusive_list<fiber> fibers_;    // guarded by registry_mutex_
+  std::atomic<std::size_t> enlisted_{0};    // its length
 
   std::vector<std::unique_ptr<worker>> workers_;
   blocking_threads helpers_;

@@ -97,7 +97,7 @@ void worker::finish_switch() noexcept {
   } else if (what == after::requeue) {
     push(left);
   } else if (what == after::retire) {
-    idle_runners_.put(left);
+    if (idle_runners_.put(left) && owner.stacks_in_use() <= owner.many_stacks()) queue.take_newest_first(false);
   } else {
     destination_->receive(left);
   }
@@ -112,6 +112,7 @@ fiber* worker::runner_for(task& t) noexcept {
       return nullptr;
     }
     runner = fiber::make_runner(owner, stack);
+    queue.take_newest_first(owner.stacks_in_use() > owner.many_stacks());
   }
   runner->job = &t;
   return runner;
@@ -147,7 +148,7 @@ void worker::park() noexcept {
 
 // The lock is kept until the fiber is off its stack, so that nobody can wake it earlier and its state needs no exchange.
 // That takes tens of nanoseconds when another fiber goes on; otherwise it may take long, and the lock is released first.
-void worker::park(spin_lock& held) noexcept {
+void worker::park(biased_lock& held) noexcept {
   runnable* next = pick_local();
   if (next != nullptr && next->what == runnable::kind::fiber) [[likely]] {
     held_ = &held;
@@ -222,7 +223,7 @@ void fiber::end_wait() noexcept {
   end_wait();
 }
 
-[[gnu::flatten]] void park(fiber& f, waiter& w, spin_lock& held, wait_site site) noexcept {
+[[gnu::flatten]] void park(fiber& f, waiter& w, biased_lock& held, wait_site site) noexcept {
   f.begin_wait(w, site);
   f.on->park(held);
   f.end_wait();

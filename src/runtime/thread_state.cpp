@@ -29,12 +29,18 @@ fiber* current_fiber() noexcept {
   return w != nullptr ? w->current() : nullptr;
 }
 
-fiber* spend_budget() noexcept {
+caller spend_budget() noexcept {
   asm volatile("");
   worker* w = tls_worker;
-  if (w == nullptr) return nullptr;
+  if (w == nullptr) return {nullptr, 0};
   if (w->spend_budget()) [[unlikely]] return w->end_turn_of_caller();
-  return w->current();
+  return w->as_caller();
+}
+
+bias_id current_bias_id() noexcept {
+  asm volatile("");
+  worker* w = tls_worker;
+  return w != nullptr ? w->bias.id() : bias_id{0};
 }
 
 }  // namespace spool::detail

@@ -77,7 +77,7 @@ waiter::outcome waiter::wait(wait_site site) noexcept {
   return outcome_.load(std::memory_order_acquire);
 }
 
-waiter::outcome waiter::wait_on_thread_unlocking(spin_lock& held) noexcept {
+waiter::outcome waiter::wait_on_thread_unlocking(biased_lock& held) noexcept {
   held.unlock();
   return wait_on_thread(time_point::max());
 }

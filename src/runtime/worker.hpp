@@ -9,12 +9,13 @@
 // code cannot call it; for such a one Boost calls awakened() on the other side of resume(context*), with the same effect.
 #pragma once
 
+#include "bias_lease.hpp"
 #include "fiber.hpp"
 #include "run_queue.hpp"
 #include "runner_depot.hpp"
 #include "timer_queue.hpp"
 
-#include <spool/runtime/detail/spin_lock.hpp>
+#include <spool/runtime/detail/biased_lock.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -37,7 +38,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
 
   // On a fiber of this worker. Each returns when the fiber is resumed, maybe on another worker's thread.
   void park() noexcept;                  // published as parked once off its stack
-  void park(spin_lock& held) noexcept;   // the same; releases `held`, where who wakes it finds it
+  void park(biased_lock& held) noexcept;   // the same; releases `held`, where who wakes it finds it
   void yield() noexcept;
   void retire(fiber* next) noexcept;     // a runner without a task: wait for one, and let `next` (or home) go on
 
@@ -60,6 +61,8 @@ class alignas(cache_line_bytes) worker : public list_hook {
   // Fibers that talk, see worker_contention.cpp.
   /// The running fiber found a lock taken. If that happens all the time it moves to the worker that `mark` names.
   void meet_contention(contention_mark& mark) noexcept;
+  /// This thread: whether a lock may be biased towards it now.
+  bool may_take_bias() noexcept;
   /// Any thread: fibers that moved here while this worker computes go to whoever has the time.
   void give_back_moved() noexcept;
 
@@ -69,11 +72,12 @@ class alignas(cache_line_bytes) worker : public list_hook {
     budget_.store(left, std::memory_order_relaxed);
     return left == 0;
   }
-  /// Of the fiber that calls, which it returns: it may come back on another worker. Null outside of fibers.
-  [[gnu::cold]] fiber* end_turn_of_caller() noexcept {
-    fiber* self = current_;
+  caller as_caller() const noexcept { return {current_, bias.id()}; }
+  /// Of the fiber that calls, if one does; it may go on on another worker.
+  [[gnu::cold]] caller end_turn_of_caller() noexcept {
+    const fiber* self = current_;
     end_turn();
-    return self;
+    return self != nullptr ? self->on->as_caller() : as_caller();
   }
   void count_spawned() noexcept { spawned_.store(spawned_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
   void count_finished() noexcept {
@@ -111,6 +115,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
 
   scheduler& owner;
   const unsigned index;
+  const bias_lease bias;
   timer_queue& timers;
   run_queue queue;
   std::atomic<std::uint64_t> spawned_{0};
@@ -188,7 +193,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   fiber* current_ = nullptr;
   fiber* left_ = nullptr;
   after after_ = after::nothing;
-  spin_lock* held_ = nullptr;      // with after::unlock
+  biased_lock* held_ = nullptr;    // with after::unlock
   unsigned picks_left_ = picks_between_polls;
   std::atomic<unsigned> budget_{operations_per_turn};
   std::atomic<std::uint64_t> ended_turns_{0};  // operations in turns that have ended
@@ -213,6 +218,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   bool contended_ = false;         // the last burst was a short one
   bool bounced_ = false;           // a fiber has moved away since this worker last robbed another
   time_point burst_began_{};
+  time_point next_bias_{};
   fiber* mover_ = nullptr;         // goes to destination_ once its operation is complete
   worker* destination_ = nullptr;
   std::atomic<runnable*> pinned_inbox_{nullptr};

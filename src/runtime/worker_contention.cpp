@@ -21,6 +21,7 @@ constexpr auto short_interval = 40us;   // everything takes as much longer
 #else
 constexpr auto short_interval = 400ns;  // between two of them: moving costs less than going on
 #endif
+constexpr auto between_biases = 1ms;
 constexpr std::uint8_t mark_lasts = 4;  // in units of the mark's clock
 
 /// About a millisecond each.
@@ -52,6 +53,14 @@ void worker::meet_contention(contention_mark& mark) noexcept {
   // The turn ends before its next operation, unless the fiber parks; then it goes to whoever wakes it.
   const unsigned kept = budget_.exchange(1, std::memory_order_relaxed) - 1;
   ended_turns_.store(ended_turns_.load(std::memory_order_relaxed) - kept, std::memory_order_relaxed);
+}
+
+bool worker::may_take_bias() noexcept {
+  if (!fences_are_asymmetric()) return false;
+  const time_point now = clock::now();
+  if (now < next_bias_) return false;
+  next_bias_ = now + between_biases;
+  return true;
 }
 
 void worker::end_turn() noexcept {

@@ -1,6 +1,6 @@
 // A seeded runtime's worker: home decides before each operation who goes on. `attention_` stays set, so that every switch
 // goes home, and a turn is one operation, so that every operation that need not wait ends in one.
-#include "asymmetric_fence.hpp"
+#include <spool/runtime/detail/asymmetric_fence.hpp>
 #include "futex.hpp"
 #include "scheduler.hpp"
 #include "seeded.hpp"

@@ -109,13 +109,13 @@ detail::waiter::outcome mutex::lock_slow(detail::wait_limit limit) {
 }
 
 bool mutex::lock_until(detail::time_point deadline) {
-  const detail::fiber* self = detail::spend_budget();
+  const detail::fiber* self = detail::spend_budget().self;
   const bool locked_now = take_free() || take_contended() || lock_slow(deadline) == detail::waiter::done;
   return locked_now && own(self);
 }
 
 error mutex::lock(const context& ctx) {
-  const detail::fiber* self = detail::spend_budget();
+  const detail::fiber* self = detail::spend_budget().self;
   const detail::wait_limit limit(ctx);
   if (limit.canceled()) return limit.to_error(detail::waiter::canceled);
   if (!take_free()) {

@@ -12,7 +12,7 @@
 #include <system_error>
 
 namespace {
-std::atomic<pid_t> fails_next_on{0};  // the thread whose next allocation fails
+std::atomic<spool_test::thread_id> fails_next_on{0};  // the thread whose next allocation fails
 }
 
 // The library's own array and nothrow forms call these; a sanitizer's do not, and it minds a block that comes back by
@@ -40,7 +40,7 @@ using spool::shutdown_sequence;
 
 TEST(ShutdownMemory, AStepThatCannotBeStartedHasFailedAndTheOthersRun) {
   spool::runtime rt({.threads = 2});
-  const pid_t waiting = spool_test::thread_now();
+  const spool_test::thread_id waiting = spool_test::thread_now();
   bool last_ran = false;
   {
     shutdown_sequence shutdown(rt, {.signals = {}});

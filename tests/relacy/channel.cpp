@@ -16,6 +16,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "model_fence.hpp"
+
 namespace model_std {
 inline memory_order order_of_unlock = memory_order_release;
 }
@@ -23,12 +25,13 @@ namespace spool::detail {
 namespace std = ::model_std;
 }
 #define memory_order_release order_of_unlock
-#include <spool/runtime/detail/spin_lock.hpp>
+#include <spool/runtime/detail/biased_lock.hpp>
 #undef memory_order_release
 
 #include "model_kernel.hpp"
 #include "model_pause.hpp"
 
+#include "runtime/biased_lock.cpp"
 #include "runtime/spin_lock.cpp"
 
 #undef cpu_pause
@@ -47,10 +50,12 @@ namespace spool::detail {
 // Everybody is a plain thread here, and nobody has a deadline or a context.
 worker* current_worker() noexcept { return nullptr; }
 fiber* current_fiber() noexcept { return nullptr; }
-fiber* spend_budget() noexcept { return nullptr; }
+caller spend_budget() noexcept { return {nullptr, 0}; }
+bias_id current_bias_id() noexcept { return 0; }
+bool may_take_bias(bias_id) noexcept { return false; }
 void worker::meet_contention(contention_mark&) noexcept {}
 void fiber::park(waiter&, wait_site) noexcept { RL_ASSERT(false); }
-void park(fiber&, waiter&, spin_lock&, wait_site) noexcept { RL_ASSERT(false); }
+void park(fiber&, waiter&, biased_lock&, wait_site) noexcept { RL_ASSERT(false); }
 void unpark(fiber&, fiber*) noexcept { RL_ASSERT(false); }
 void arm_timer(timer_node&, time_point) { RL_ASSERT(false); }
 bool cancel_timer(timer_node&) noexcept { return false; }

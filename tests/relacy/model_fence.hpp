@@ -10,7 +10,7 @@ inline void atomic_signal_fence(memory_order order) { model_std::atomic_thread_f
 namespace spool::detail {
 namespace std = ::model_std;
 }
-#include "runtime/asymmetric_fence.hpp"
+#include <spool/runtime/detail/asymmetric_fence.hpp>
 
 namespace spool::detail {
 bool fences_are_asymmetric() noexcept { return true; }

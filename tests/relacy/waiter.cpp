@@ -35,7 +35,7 @@ worker* current_worker() noexcept { return nullptr; }
 fiber* current_fiber() noexcept { return nullptr; }
 void worker::meet_contention(contention_mark&) noexcept {}
 void fiber::park(waiter&, wait_site) noexcept { RL_ASSERT(false); }
-void park(fiber&, waiter&, spin_lock&, wait_site) noexcept { RL_ASSERT(false); }
+void park(fiber&, waiter&, biased_lock&, wait_site) noexcept { RL_ASSERT(false); }
 void unpark(fiber&, fiber*) noexcept { RL_ASSERT(false); }
 void arm_timer(timer_node&, time_point) { RL_ASSERT(false); }
 bool cancel_timer(timer_node&) noexcept { return false; }

@@ -1,7 +1,7 @@
 // What a kernel or a sandbox without membarrier makes of the scheduler: full fences, and the same results.
 #include <spool/spool.hpp>
 
-#include <runtime/asymmetric_fence.hpp>
+#include <spool/runtime/detail/asymmetric_fence.hpp>
 
 #include <gtest/gtest.h>
 

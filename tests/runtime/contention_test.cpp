@@ -74,7 +74,7 @@ class Contention : public testing::Test {
   }
 
   contention_mark mark_;
-  std::array<std::atomic<pid_t>, 2> on_{};
+  std::array<std::atomic<spool_test::thread_id>, 2> on_{};
   std::array<std::atomic<std::uint64_t>, 2> operations_{};
   std::atomic<int> arrived_{0};
   std::atomic<bool> apart_{false};
@@ -98,7 +98,7 @@ TEST_F(Contention, LeavesFibersThatComputeApart) {
   std::atomic<bool> moved{false};
   const auto compute = [&](std::size_t self) {
     part(self);
-    const pid_t began_on = spool_test::thread_now();
+    const spool_test::thread_id began_on = spool_test::thread_now();
     for (int i = 0; i < 2000; ++i) {
       spool_test::compute_for(spool_test::thread_sanitized ? 100us : 5us);
       operate(self, 1);
@@ -113,7 +113,7 @@ TEST_F(Contention, LeavesPinnedFibersWhereTheyAre) {
   const auto talk = [&](std::size_t self) {
     const this_fiber::pin stay;
     part(self);
-    const pid_t began_on = spool_test::thread_now();
+    const spool_test::thread_id began_on = spool_test::thread_now();
     for (int i = 0; i < 3'000; ++i) operate(self);
     EXPECT_EQ(spool_test::thread_now(), began_on);
   };
@@ -157,12 +157,12 @@ INSTANTIATE_TEST_SUITE_P(Workers, FibersThatTalk, testing::Values(2, 4, 8),
 /// Producers and consumers of one channel, and who receives its messages.
 struct traffic {
   std::atomic<bool> stop{false};
-  std::atomic<pid_t> last{0};
+  std::atomic<spool_test::thread_id> last{0};
   std::atomic<std::uint64_t> in_a_row{0};  // messages received on one thread
   std::atomic<bool> changed{false};
 
   void note() {
-    const pid_t here = spool_test::thread_now();
+    const spool_test::thread_id here = spool_test::thread_now();
     if (last.exchange(here) == here) {
       ++in_a_row;
     } else {

@@ -16,7 +16,7 @@ using spool::detail::run_queue;
 using spool::detail::runnable;
 
 struct item : runnable {
-  explicit item(int n = 0) : runnable(kind::task), number(n) {}
+  explicit item(int n = 0, kind k = kind::task) : runnable(k), number(n) {}
   int number;
   std::atomic<int> taken{0};
 };
@@ -71,6 +71,64 @@ TEST(RunQueue, AThiefTakesWhatIsNextIfThereIsNothingElse) {
   ASSERT_EQ(taken.count, 1u);
   EXPECT_EQ(taken.items[0], &only);
   EXPECT_TRUE(queue.empty());
+}
+
+TEST(RunQueue, TakesTheNewestTaskFirstWhenAskedTo) {
+  run_queue queue;
+  std::deque<item> items;
+  for (int i = 0; i < 4; ++i) queue.push(&items.emplace_back(i));
+  queue.take_newest_first(true);
+  EXPECT_EQ(queue.pop(), &items[3]);
+  EXPECT_EQ(queue.pop(), &items[2]);
+  queue.take_newest_first(false);
+  EXPECT_EQ(queue.pop(), &items[0]);
+  EXPECT_EQ(queue.pop(), &items[1]);
+  EXPECT_EQ(queue.pop(), nullptr);
+}
+
+TEST(RunQueue, TheOldestTaskHasItsTurnAmongNewerOnes) {
+  run_queue queue;
+  item oldest, newer;
+  queue.push(&oldest);
+  queue.take_newest_first(true);
+  int turns = 0;
+  for (queue.push(&newer); queue.pop() == &newer; queue.push(&newer)) ASSERT_LT(++turns, 10'000);
+  EXPECT_GT(turns, 1);
+  EXPECT_EQ(queue.pop(), &newer);
+}
+
+/// Fibers that do nothing but yield, and tasks: all of them get on.
+TEST(RunQueue, FibersThatYieldAndNewTasksTakeTurns) {
+  run_queue queue;
+  std::deque<item> tasks;
+  for (int i = 0; i < 1000; ++i) queue.push(&tasks.emplace_back(i));
+  queue.take_newest_first(true);
+  item fibers[] = {item(0, runnable::kind::fiber), item(1, runnable::kind::fiber), item(2, runnable::kind::fiber)};
+  for (item& f : fibers) queue.push(&f);
+  int begun = 0;
+  for (int i = 0; i < 600; ++i) {
+    runnable* r = queue.pop();
+    ASSERT_NE(r, nullptr);
+    if (r->what == runnable::kind::task) {
+      ++begun;
+    } else {
+      ++static_cast<item*>(r)->taken;
+      queue.push(r);
+    }
+  }
+  EXPECT_GE(begun, 200);
+  for (const item& f : fibers) EXPECT_GE(f.taken, 50) << "fiber " << f.number;
+}
+
+TEST(RunQueue, ManyReadyFibersAreFirstInFirstOut) {
+  run_queue queue;
+  item task;
+  queue.push(&task);
+  std::deque<item> fibers;
+  for (int i = 0; i < 100; ++i) queue.push(&fibers.emplace_back(i, runnable::kind::fiber));
+  queue.take_newest_first(true);
+  EXPECT_EQ(queue.pop(), &task);
+  for (item& f : fibers) EXPECT_EQ(queue.pop(), &f);
 }
 
 TEST(RunQueue, OwnerAndThievesTakeEachItemOnce) {

@@ -4,7 +4,7 @@
 #include <support/sanitized.hpp>
 
 #include <dirent.h>
-#include <unistd.h>
+#include <pthread.h>
 
 #include <atomic>
 #include <chrono>
@@ -13,11 +13,14 @@
 
 namespace spool_test {
 
-/// The calling thread. Not std::this_thread::get_id(): pthread_self is declared const, so a compiler may keep its answer
-/// over a wait after which the fiber is on another thread.
-[[gnu::noinline]] inline pid_t thread_now() {
+/// A live thread; 0: none.
+using thread_id = pthread_t;
+
+/// The calling thread, without a system call, which would count as work. Not std::this_thread::get_id(): pthread_self is
+/// declared const, so a compiler may keep its answer over a wait after which the fiber is on another thread.
+[[gnu::noinline]] inline thread_id thread_now() {
   asm volatile("");
-  return ::gettid();
+  return ::pthread_self();
 }
 
 #ifdef BOOST_USE_TSAN
@@ -51,7 +54,7 @@ class migration_watch {
 
    private:
     migration_watch& watch_;
-    const pid_t began_on_;
+    const thread_id began_on_;
   };
 
   bool seen() const { return seen_.load(std::memory_order_relaxed); }

@@ -117,14 +117,14 @@ postgres_start() {
 
 # The server first stands still, so that it neither starts processes nor notices the death of those it has.
 postgres_crash() {
-  local dir=${1:-$POSTGRES_DIR} server each stat
+  local dir=${1:-$POSTGRES_DIR} server each stat line
   server=$(<"$dir/pid")
   kill -STOP "$server" 2>/dev/null || return 0
   local processes=("$server")
+  # Without a process for each look: meanwhile the server's processes go on serving.
   for stat in /proc/[0-9]*/stat; do
-    each=${stat#/proc/}
-    each=${each%/stat}
-    [[ $(sed 's/.*) //' "$stat" 2>/dev/null) != ?\ "$server"\ * ]] || processes+=("$each")
+    { read -r line <"$stat"; } 2>/dev/null || continue
+    [[ ${line##*) } != ?\ "$server"\ * ]] || processes+=("${line%% *}")
   done
   kill -KILL "${processes[@]}" 2>/dev/null || true
   for each in "${processes[@]}"; do postgres_gone "$each" || postgres_say "process $each survives kill -9"; done

@@ -25,14 +25,14 @@ class mutex {
 
   void lock() {
     // Before, not after: a fiber that holds the lock must not be the one that yields.
-    const detail::fiber* self = detail::spend_budget();
+    const detail::fiber* self = detail::spend_budget().self;
     if (!take_free()) lock_slow({});
     owner_.last.store(self, std::memory_order_relaxed);
   }
 
   /// Never waits.
   bool try_lock() {
-    const detail::fiber* self = detail::spend_budget();
+    const detail::fiber* self = detail::spend_budget().self;
     return (take_free() || take_contended()) && own(self);
   }
 

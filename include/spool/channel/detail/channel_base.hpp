@@ -13,7 +13,7 @@
 #include <spool/base/cache_line.hpp>
 #include <spool/base/error.hpp>
 #include <spool/context/context.hpp>
-#include <spool/runtime/detail/spin_lock.hpp>
+#include <spool/runtime/detail/biased_lock.hpp>
 #include <spool/runtime/detail/waiter.hpp>
 
 #include <atomic>
@@ -108,8 +108,8 @@ inline void wake_chain(channel_node* woken, fiber* waker) noexcept {
 /// Holds a channel's lock; on leaving, also by an exception, unlocks and then wakes.
 class channel_section {
  public:
-  channel_section(spin_lock& mu, fiber* self) noexcept : mu_(&mu), self_(self) { mu.lock(); }
-  channel_section(spin_lock& mu, fiber* self, std::adopt_lock_t) noexcept : mu_(&mu), self_(self) {}
+  channel_section(biased_lock& mu, fiber* self) noexcept : mu_(&mu), self_(self) { mu.lock(); }
+  channel_section(biased_lock& mu, fiber* self, std::adopt_lock_t) noexcept : mu_(&mu), self_(self) {}
   ~channel_section() {
     if (mu_ == nullptr) return;
     mu_->unlock();
@@ -124,7 +124,7 @@ class channel_section {
   channel_node* woken = nullptr;
 
  private:
-  spin_lock* mu_;
+  biased_lock* mu_;
   fiber* self_;
 };
 
@@ -175,7 +175,7 @@ class channel_base {
   void leave(channel_side side) noexcept;
 
   channel_queue& queue(channel_side side) noexcept { return side == channel_side::send ? senders_ : receivers_; }
-  spin_lock& lock() noexcept { return mu_; }
+  biased_lock& lock() noexcept { return mu_; }
 
  protected:
   enum class action : bool { destroy, discard };
@@ -191,15 +191,20 @@ class channel_base {
   channel_status wait_alone(fiber* self, channel_queue& mine, const char* what, void* slot, bool assigns);
   channel_status wait_bounded(fiber* self, channel_side side, void* slot, bool assigns, const wait_bounds& bounds);
 
-  spin_lock mu_;
+  biased_lock mu_;
   std::atomic<bool> closed_{false};
   const std::uint32_t capacity_;
-  std::uint32_t head_ = 0;               // the ring's oldest value
+  // Each queue leaves room for one number behind it, so that all that an operation looks at lies in 64 bytes.
+  [[no_unique_address]] channel_queue receivers_;
+  std::uint32_t head_ = 0;  // the ring's oldest value
+  [[no_unique_address]] channel_queue senders_;
   std::atomic<std::uint32_t> count_{0};  // values in the ring; written under mu_
-  channel_queue receivers_;
-  channel_queue senders_;
 
  private:
+  /// What wait_alone() calls in assembly, hence the name.
+  [[gnu::visibility("hidden")]] static channel_status wait_alone_on(channel_base& ch, fiber* self, channel_queue& mine,
+                                                                    const char* what, void* slot,
+                                                                    bool assigns) asm("spool_channel_wait_alone_on");
   channel_status outcome_of(channel_node& node, waiter::outcome how, channel_side side, const wait_bounds& bounds);
   std::atomic<std::uint32_t>& ends(channel_side side) noexcept {
     return side == channel_side::send ? sender_ends_ : receiver_ends_;

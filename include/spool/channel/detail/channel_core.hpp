@@ -30,8 +30,8 @@ class channel_core final : public channel_base {
 
   /// `value` is moved from if, and only if, the result is ok (an exception leaves it as its move did).
   channel_status send(T& value, const wait_bounds& bounds = unbounded) {
-    fiber* self = spend_budget();
-    mu_.lock();
+    const auto [self, bias] = spend_budget();
+    mu_.lock(bias);
     const std::uint32_t count = count_.load(std::memory_order_relaxed);
     if (count == capacity_ || closed_.load(std::memory_order_relaxed) || !receivers_.empty()) [[unlikely]]
       return send_slowly(self, value, &bounds);
@@ -39,9 +39,9 @@ class channel_core final : public channel_base {
   }
 
   channel_status try_send(T& value) {
-    fiber* self = spend_budget();
+    const auto [self, bias] = spend_budget();
     if (send_would_block()) return channel_status::full;
-    mu_.lock();
+    mu_.lock(bias);
     const std::uint32_t count = count_.load(std::memory_order_relaxed);
     if (count == capacity_ || closed_.load(std::memory_order_relaxed) || !receivers_.empty()) [[unlikely]]
       return send_slowly(self, value, nullptr);
@@ -51,8 +51,8 @@ class channel_core final : public channel_base {
   /// `Sink` is std::optional<T>, which is emplaced, or T, which is assigned; untouched unless ok.
   template <class Sink>
   channel_status recv(Sink& sink, const wait_bounds& bounds = unbounded) {
-    fiber* self = spend_budget();
-    mu_.lock();
+    const auto [self, bias] = spend_budget();
+    mu_.lock(bias);
     const std::uint32_t count = count_.load(std::memory_order_relaxed);
     if (count == 0 || !senders_.empty()) [[unlikely]] return recv_slowly(self, sink, &bounds);
     return take_and_unlock(count, sink);
@@ -60,9 +60,9 @@ class channel_core final : public channel_base {
 
   template <class Sink>
   channel_status try_recv(Sink& sink) {
-    fiber* self = spend_budget();
+    const auto [self, bias] = spend_budget();
     if (recv_would_block()) return channel_status::empty;
-    mu_.lock();
+    mu_.lock(bias);
     const std::uint32_t count = count_.load(std::memory_order_relaxed);
     if (count == 0 || !senders_.empty()) [[unlikely]] return recv_slowly(self, sink, nullptr);
     return take_and_unlock(count, sink);

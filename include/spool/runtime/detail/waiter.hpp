@@ -19,8 +19,8 @@
 
 namespace spool::detail {
 
+class biased_lock;
 class fiber;
-class spin_lock;
 
 /// What a wait is for, as reports show it: a literal such as "recv", and the object's address.
 struct wait_site {
@@ -47,7 +47,7 @@ extern const char mutex_wait[];
 [[gnu::noinline]] fiber* current_fiber() noexcept;
 class waiter;
 /// On fiber f: waits until unpark(f). Releases `held`, under which alone w can be claimed.
-void park(fiber& f, waiter& w, spin_lock& held, wait_site site) noexcept;
+void park(fiber& f, waiter& w, biased_lock& held, wait_site site) noexcept;
 /// By `waker`, the calling fiber; null on a plain thread.
 void unpark(fiber& f, fiber* waker) noexcept;
 
@@ -92,7 +92,7 @@ class waiter {
   outcome wait(wait_site site) noexcept;
 
   /// As wait(), for a waiter whom nobody can claim but under `held`, which the caller holds and this releases.
-  outcome wait_unlocking(spin_lock& held, wait_site site) noexcept {
+  outcome wait_unlocking(biased_lock& held, wait_site site) noexcept {
     if (fiber_ == nullptr) [[unlikely]] return wait_on_thread_unlocking(held);
     park(*fiber_, *this, held, site);
     return outcome_.load(std::memory_order_acquire);
@@ -109,7 +109,7 @@ class waiter {
   friend bool still_waits(const waiter* w) noexcept;
   void wake_thread() noexcept;
   outcome wait_on_thread(time_point deadline) noexcept;
-  outcome wait_on_thread_unlocking(spin_lock& held) noexcept;
+  outcome wait_on_thread_unlocking(biased_lock& held) noexcept;
 
   fiber* fiber_;                                // null: a plain thread
   std::atomic<outcome> outcome_{pending};
@@ -131,8 +131,12 @@ using wait_queue = intrusive_list<wait_node>;
 /// True on a fiber of some runtime, false on a plain thread.
 inline bool on_fiber() noexcept { return current_fiber() != nullptr; }
 
+/// Who calls, so that an operation looks at thread-local storage once. Wrong after a wait.
+struct caller {
+  fiber* self;         // null on a plain thread
+  std::uint32_t bias;  // see biased_lock
+};
 /// Counts one operation; after a bounded number of them the fiber yields. No lock may be held.
-/// Returns the calling fiber, null on a plain thread: callers that want to know it as well need not look again.
-[[gnu::noinline]] fiber* spend_budget() noexcept;
+[[gnu::noinline]] caller spend_budget() noexcept;
 
 }  // namespace spool::detail

@@ -1,0 +1,76 @@
+// A spin_lock that costs the worker that uses it alone no locked instruction: a channel's two exchanges, one per send and
+// one per receive, were more than half of what a message costs that makes nobody wait.
+//
+// Two flags. Anybody may take `shared_`, by an exchange. A worker that has taken it some thousand times in a row gets the
+// lock's bias; its thread then takes `owned_` instead, by a plain store between two looks at bias_. Who takes shared_ and
+// finds a bias withdraws it: it clears bias_, issues the heavy fence and waits until owned_ is clear. That fence pairs
+// with the light one in lock(): either the owner sees that its bias is gone, or the other sees it inside. So
+//   I1 bias_ is written by the holder of shared_ only     I2 who holds by owned_ has met nobody who held by shared_
+// What is guarded goes from hand to hand by the release store of the flag that was held and the acquire of the other side:
+// an owner's next entry reads owned_, everybody else reads shared_ first. An owner that finds owned_ taken (by a fiber of
+// its own that left the thread while user code ran) takes shared_ like others and withdraws its own bias.
+#pragma once
+
+#include <spool/runtime/detail/asymmetric_fence.hpp>
+#include <spool/runtime/detail/spin_lock.hpp>
+
+#include <atomic>
+#include <cstdint>
+
+namespace spool::detail {
+
+/// What a lock knows a worker's thread by, while that lives; 0: any other thread.
+using bias_id = std::uint32_t;
+inline constexpr bias_id most_bias_ids = 126;
+
+/// Times in a row that a worker takes a lock before it gets the bias. A withdrawal costs as much as some hundred.
+inline constexpr std::uint16_t alone_for_bias = 4096;
+
+/// Of the calling thread: what a fiber asks for before a wait is wrong after it.
+[[gnu::noinline]] bias_id current_bias_id() noexcept;
+
+/// Taken by fibers and plain threads, for tens of nanoseconds, under the same rules as a spin_lock.
+class biased_lock {
+ public:
+  biased_lock() noexcept = default;
+  biased_lock(const biased_lock&) = delete;
+  biased_lock& operator=(const biased_lock&) = delete;
+
+  void lock() noexcept { lock(current_bias_id()); }
+  void lock(bias_id self) noexcept {
+    if (bias_.load(std::memory_order_relaxed) == self && !owned_.load(std::memory_order_acquire)) [[likely]] {
+      owned_.store(true, std::memory_order_relaxed);
+      light_fence();
+      if (bias_.load(std::memory_order_relaxed) == self) [[likely]] {
+        held_by_owner_ = true;
+        return;
+      }
+      owned_.store(false, std::memory_order_release);
+    }
+    lock_shared(self);
+  }
+
+  void unlock() noexcept { (held_by_owner_ ? owned_ : shared_).store(false, std::memory_order_release); }
+
+  /// Whom it is biased towards; 0: nobody. A moment's truth, for tests.
+  bias_id biased_towards() const noexcept {
+    const std::uint8_t bias = bias_.load(std::memory_order_relaxed);
+    return bias < unbiased ? bias : bias_id{0};
+  }
+
+ private:
+  static constexpr std::uint8_t unbiased = 128;  // plus the id of who took it last
+
+  [[gnu::noinline]] void lock_shared(bias_id self) noexcept;
+  void withdraw_bias() noexcept;
+  void take_bias(bias_id self) noexcept;
+
+  std::atomic<bool> owned_{false};
+  std::atomic<bool> shared_{false};
+  std::atomic<std::uint8_t> bias_{unbiased};  // below `unbiased`: whose it is
+  bool held_by_owner_ = false;                // guarded by the lock, as the next
+  std::uint16_t taken_alone_ = 0;             // by shared_, in a row by one worker
+  contention_mark mark_;
+};
+
+}  // namespace spool::detail
