@@ -56,7 +56,7 @@ TEST_P(Blocking, RethrowsWhatTheCallThrew) {
 TEST_P(Blocking, RunsOnAThreadThatIsNoWorker) {
   run([] {
     const auto mine = spool_test::thread_now();
-    EXPECT_NE(blocking([] { return ::gettid(); }), mine);
+    EXPECT_NE(blocking([] { return spool_test::thread_now(); }), mine);
     EXPECT_TRUE(blocking([] { return runtime::current() == nullptr && !this_fiber::id(); }));
   });
 }
