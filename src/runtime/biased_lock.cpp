@@ -20,7 +20,7 @@ void biased_lock::lock_shared(bias_id self) noexcept {
     taken_alone_ = 0;
   } else if (++taken_alone_ == alone_for_bias) {
     taken_alone_ = 0;
-    if (may_take_bias(self)) take_bias(self);
+    if ((owner_ == 0 || owner_ == self) && may_take_bias(self)) take_bias(self);
   }
 }
 
@@ -32,6 +32,7 @@ void biased_lock::withdraw_bias() noexcept {
 
 /// From now on held by owned_: another fiber of this thread, to which user code may yield, must not get in.
 void biased_lock::take_bias(bias_id self) noexcept {
+  owner_ = static_cast<std::uint8_t>(self);
   held_by_owner_ = true;
   owned_.store(true, std::memory_order_relaxed);
   bias_.store(static_cast<std::uint8_t>(self), std::memory_order_relaxed);

@@ -6,6 +6,8 @@
 // finds a bias withdraws it: it clears bias_, issues the heavy fence and waits until owned_ is clear. That fence pairs
 // with the light one in lock(): either the owner sees that its bias is gone, or the other sees it inside. So
 //   I1 bias_ is written by the holder of shared_ only     I2 who holds by owned_ has met nobody who held by shared_
+//   I3 only one worker ever gets the bias of a lock: a thread that lost its CPU between its two looks touches owned_ when
+//      it is back, which would then be another's
 // What is guarded goes from hand to hand by the release store of the flag that was held and the acquire of the other side:
 // an owner's next entry reads owned_, everybody else reads shared_ first. An owner that finds owned_ taken (by a fiber of
 // its own that left the thread while user code ran) takes shared_ like others and withdraws its own bias.
@@ -23,7 +25,7 @@ namespace spool::detail {
 using bias_id = std::uint32_t;
 inline constexpr bias_id most_bias_ids = 126;
 
-/// Times in a row that a worker takes a lock before it gets the bias. A withdrawal costs as much as some hundred.
+/// Times in a row that a worker takes a lock before it gets the bias, if no other worker has had it. A withdrawal costs as much as some hundred.
 inline constexpr std::uint16_t alone_for_bias = 4096;
 
 /// Of the calling thread: what a fiber asks for before a wait is wrong after it.
@@ -68,7 +70,8 @@ class biased_lock {
   std::atomic<bool> owned_{false};
   std::atomic<bool> shared_{false};
   std::atomic<std::uint8_t> bias_{unbiased};  // below `unbiased`: whose it is
-  bool held_by_owner_ = false;                // guarded by the lock, as the next
+  std::uint8_t owner_ = 0;                    // who had the bias first; guarded by the lock, as the next
+  bool held_by_owner_ = false;
   std::uint16_t taken_alone_ = 0;             // by shared_, in a row by one worker
   contention_mark mark_;
 };
