@@ -6,7 +6,6 @@
 
 #include <mutex>
 #include <thread>
-#include <vector>
 
 namespace {
 
@@ -91,7 +90,7 @@ TEST(BiasedLock, OutlivesTheWorkerThatHadItsBias) {
 class BiasedLockOfMany : public spool_test::WithWorkers {};
 SPOOL_INSTANTIATE_WORKERS(BiasedLockOfMany);
 
-/// Each uses it alone for a while, again and again, so that the bias goes from hand to hand.
+/// Each uses it alone for a while, again and again, so that the bias is taken and withdrawn many times.
 TEST_P(BiasedLockOfMany, KeepsEveryoneOut) {
   constexpr int users = 6;
   const int rounds = spool_test::sanitized ? 4 : 20;

@@ -25,7 +25,8 @@ namespace spool::detail {
 using bias_id = std::uint32_t;
 inline constexpr bias_id most_bias_ids = 126;
 
-/// Times in a row that a worker takes a lock before it gets the bias, if no other worker has had it. A withdrawal costs as much as some hundred.
+/// Times in a row that a worker takes a lock before it gets the bias, if no other worker has had it. A withdrawal costs as
+/// much as some hundred.
 inline constexpr std::uint16_t alone_for_bias = 4096;
 
 /// Of the calling thread: what a fiber asks for before a wait is wrong after it.
