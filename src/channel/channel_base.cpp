@@ -37,7 +37,8 @@ alignas(channel_base) std::byte nil_channel_mark[sizeof(channel_base)];
 // does is the one from here. A jump through a register is predicted by where it went lately, which is right as a rule.
 // With it a rendezvous takes 31 ns for 36 (docs/adr/0009).
 #if defined(__x86_64__) && !defined(BOOST_USE_UCONTEXT)
-[[gnu::naked, gnu::no_instrument_function]] channel_status channel_base::wait_alone(fiber*, channel_queue&, const char*, void*, bool) {
+[[gnu::naked, gnu::no_instrument_function]] channel_status channel_base::wait_alone(fiber*, channel_queue&, const char*,
+                                                                                   void*, bool) {
   asm("subq $8, %rsp\n\t"
       ".cfi_adjust_cfa_offset 8\n\t"
       "call spool_channel_wait_alone_on\n\t"

@@ -97,7 +97,8 @@ void worker::finish_switch() noexcept {
   } else if (what == after::requeue) {
     push(left);
   } else if (what == after::retire) {
-    if (idle_runners_.put(left) && owner.stacks_in_use() <= owner.many_stacks()) queue.take_newest_first(false);
+    const bool many_idle = idle_runners_.put(left);
+    if (many_idle && owner.stacks_in_use() <= owner.many_stacks()) queue.take_newest_first(false);
   } else {
     destination_->receive(left);
   }
