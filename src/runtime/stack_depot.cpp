@@ -1,5 +1,6 @@
 #include "stack_depot.hpp"
 
+#include "asan_stacks.hpp"
 #include "base/log.hpp"
 
 #include <linux/mman.h>
@@ -136,6 +137,7 @@ std::size_t stack_depot::take(std::span<stack_memory> wanted) noexcept {
 }
 
 void stack_depot::give_back(stack_memory stack) noexcept {
+  forget_variables(stack);
   const std::lock_guard lock(mutex_);
   if (watched_) [[unlikely]] high_water_ = std::max(high_water_, touched(stack));
   const std::size_t kept = free_.size() < warm_stacks ? std::min(warm_bytes, stack.bytes) : 0;
