@@ -24,6 +24,16 @@ void run_queue::stand_back() noexcept {
     busy_.store(true, std::memory_order_relaxed);
     std::atomic_thread_fence(std::memory_order_seq_cst);
   }
+  if (++fenced_operations_ % fenced_before_reconsidering == 0) reconsider_fences();
+}
+
+/// Owner: light fences again, when thieves have become rare.
+void run_queue::reconsider_fences() noexcept {
+  if (!fences_are_asymmetric() || robbed_.exchange(true, std::memory_order_acquire)) return;
+  if (popped() - popped_at_theft_ >= seldom_robbed) {
+    thief_.fetch_and(static_cast<std::uint8_t>(~full_fences), std::memory_order_relaxed);
+  }
+  robbed_.store(false, std::memory_order_release);
 }
 
 void run_queue::append_slowly(runnable* r) noexcept {
@@ -62,8 +72,7 @@ runnable* run_queue::take_newest() noexcept {
 
 void run_queue::steal(loot& taken) noexcept {
   if (robbed_.exchange(true, std::memory_order_acquire)) return;
-  thief_.fetch_or(at_work, std::memory_order_relaxed);
-  heavy_fence();
+  begin_theft();
   bool inside = false;
   for (unsigned spins = 0; spins < 2000; ++spins) {
     if (!busy_.load(std::memory_order_acquire)) {
@@ -82,8 +91,23 @@ void run_queue::steal(loot& taken) noexcept {
     }
     count_out(taken.count);
   }
-  thief_.fetch_and(static_cast<std::uint8_t>(~at_work), std::memory_order_release);
+  end_theft();
   robbed_.store(false, std::memory_order_release);
+}
+
+void run_queue::begin_theft() noexcept {
+  const bool often = popped() - popped_at_theft_ < often_robbed;
+  const std::uint8_t before = thief_.fetch_or(often ? at_work | full_fences : at_work, std::memory_order_relaxed);
+  if ((before & full_fences) != 0) {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  } else {
+    heavy_fence();
+  }
+}
+
+void run_queue::end_theft() noexcept {
+  popped_at_theft_ = popped();
+  thief_.fetch_and(static_cast<std::uint8_t>(~at_work), std::memory_order_release);
 }
 
 }  // namespace spool::detail

@@ -5,7 +5,12 @@
 // A biased lock: the owner marks `busy_` around each operation and looks at `thief_`; a thief sets `thief_`, issues the
 // heavy fence and waits until `busy_` is clear. The light fence in enter() pairs with it: either the owner sees the thief
 // and stands back, or the thief sees the owner busy and waits. Whoever is in has the plain fields to itself; the
-// release stores of both flags hand them over. What `full_fences` in `thief_` is for: see asymmetric_fence.hpp.
+// release stores of both flags hand them over.
+//
+// A heavy fence interrupts every running thread of the process. A queue that is robbed all the time has `full_fences` set in
+// thief_: then the owner, who looks there anyway, issues a full fence at each operation, and thieves need no other. Without
+// membarrier it is always set. It changes under `robbed_` only. A thief that sets it issues the heavy fence all the same:
+// an operation that is under way then has looked before, or sees it; and one that finds it clear issues the heavy fence.
 //
 // pushed_ and popped_ are written by whoever is in, and read by anybody: how many items there are, and, for a thief that
 // looks twice, whether the owner drains them by itself.
@@ -128,10 +133,17 @@ class alignas(cache_line_bytes) run_queue {
     return static_cast<std::size_t>(pushed_.load(std::memory_order_acquire) - out);
   }
   bool empty() const noexcept { return size() == 0; }
+  /// Of the owner, at each operation. A moment's truth, for tests.
+  bool issues_full_fences() const noexcept { return (thief_.load(std::memory_order_relaxed) & full_fences) != 0; }
 
  private:
   static constexpr std::uint8_t at_work = 1;      // bits of thief_
   static constexpr std::uint8_t full_fences = 2;
+
+  // Items that the owner takes between two thefts. A membarrier costs both sides as much as some hundred fences.
+  static constexpr std::uint64_t often_robbed = 32;
+  static constexpr std::uint64_t seldom_robbed = 512;
+  static constexpr unsigned fenced_before_reconsidering = 256;
 
   // Items taken from the `next_` slot in a row; then the head has its turn, so that two fibers that wake each other
   // cannot keep the others waiting.
@@ -185,12 +197,16 @@ class alignas(cache_line_bytes) run_queue {
   }
   bool thief_seen() const noexcept { return (thief_.load(std::memory_order_acquire) & at_work) != 0; }
   [[gnu::noinline]] void stand_back() noexcept;
+  void begin_theft() noexcept;
+  void end_theft() noexcept;
+  void reconsider_fences() noexcept;
   [[gnu::noinline]] void append_slowly(runnable* r) noexcept;
 
   std::atomic<bool> busy_{false};
   std::atomic<std::uint8_t> thief_{fences_are_asymmetric() ? std::uint8_t{0} : full_fences};
-  bool newest_first_ = false;  // the owner's alone, as the next two
+  bool newest_first_ = false;  // the owner's alone, as the next three
   unsigned newest_uses_ = 0;
+  unsigned fenced_operations_ = 0;
   unsigned next_uses_ = 0;
   runnable* next_ = nullptr;
   std::unique_ptr<runnable*[]> ring_;
@@ -201,6 +217,7 @@ class alignas(cache_line_bytes) run_queue {
   std::atomic<std::uint64_t> pushed_{0};
   std::atomic<std::uint64_t> popped_{0};
   std::atomic<bool> robbed_{false};  // taken by the thief that is at work; keeps the others off
+  std::uint64_t popped_at_theft_ = 0;  // guarded by robbed_: what popped_ was after the last
 };
 
 }  // namespace spool::detail

@@ -131,6 +131,34 @@ TEST(RunQueue, ManyReadyFibersAreFirstInFirstOut) {
   for (item& f : fibers) EXPECT_EQ(queue.pop(), &f);
 }
 
+TEST(RunQueue, OwnerPaysForFencesWhileItIsRobbedOften) {
+  if (!spool::detail::fences_are_asymmetric()) GTEST_SKIP() << "there is no membarrier: it always pays";
+  run_queue queue;
+  item only;
+  const auto pass_through = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      queue.push(&only);
+      ASSERT_EQ(queue.pop(), &only);
+    }
+  };
+  const auto rob = [&] {
+    queue.push(&only);
+    loot taken;
+    queue.steal(taken);
+    ASSERT_EQ(taken.count, 1u);
+  };
+  pass_through(1000);
+  rob();
+  EXPECT_FALSE(queue.issues_full_fences());
+  pass_through(5);
+  rob();
+  EXPECT_TRUE(queue.issues_full_fences());
+  for (int i = 0; i < 10; ++i) pass_through(100), rob();
+  EXPECT_TRUE(queue.issues_full_fences());
+  pass_through(1000);
+  EXPECT_FALSE(queue.issues_full_fences());
+}
+
 TEST(RunQueue, OwnerAndThievesTakeEachItemOnce) {
   constexpr int count = 300'000;
   const std::unique_ptr<item[]> items(new item[count]);
