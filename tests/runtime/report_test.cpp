@@ -94,14 +94,15 @@ TEST_P(Report, NamesWhoLockedTheMutex) {
   run([] {
     mutex mu;
     latch locked(1), done(1);
-    go([&] {
+    wait_group all;
+    all.go([&] {
       this_fiber::set_name("holder");
       const std::lock_guard lock(mu);
       locked.count_down();
       done.wait();
     });
     locked.wait();
-    go([&] {
+    all.go([&] {
       this_fiber::set_name("other");
       const std::lock_guard lock(mu);
     });
@@ -109,6 +110,7 @@ TEST_P(Report, NamesWhoLockedTheMutex) {
     EXPECT_STREQ(other.waits_in, "mutex");
     EXPECT_NE(other.holder.find("\"holder\""), std::string::npos) << other.holder;
     done.count_down();
+    all.wait();
   });
 }
 

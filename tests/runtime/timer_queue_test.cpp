@@ -24,8 +24,9 @@ class TimerQueue : public ::testing::TestWithParam<unsigned> {
  protected:
   TimerQueue() : nodes(100) {}
   ~TimerQueue() override {
+    static timer_queue& heir = timer_queue::acquire();
     queue.forget();
-    timer_queue::release(queue, timer_queue::acquire());
+    timer_queue::release(queue, heir);
   }
 
   time_point earliest() const {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -182,13 +183,13 @@ TEST(Explore, WhoWokeAnotherMayBePreempted) {
   // Between release and what the releaser does next the acquirer may run.
   const auto look = [] {
     semaphore done(0);
-    int value = 0;
-    go([&] {
+    const auto value = std::make_shared<int>(0);  // outlives the one who is too early
+    go([&, value] {
       done.release();
-      value = 1;
+      *value = 1;
     });
     done.acquire();
-    if (value == 0) throw std::runtime_error("too early");
+    if (*value == 0) throw std::runtime_error("too early");
     this_fiber::sleep_for(1s);
   };
   EXPECT_THROW(explore({.seeds = 1000}, look), schedule_failure);
