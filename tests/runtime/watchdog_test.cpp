@@ -76,9 +76,9 @@ TEST(Watchdog, NamesTheFiberThatBlocksInASystemCall) {
 TEST(Watchdog, WhatWaitsInTheStuckWorkersQueueIsTakenByOthers) {
   const spool_test::captured_log log;
   runtime rt(watched(2, 100ms));
+  std::atomic<int> ended{0};
   rt.run([&] {
-    std::atomic<int> ended{0};
-    constexpr int fibers = 100;
+    static constexpr int fibers = 100;
     latch all(fibers);
     go([&] {
       for (int i = 0; i < fibers; ++i) {
