@@ -324,6 +324,8 @@ class descriptors_taken {
 TEST_P(HttpServer, SurvivesAnEndOfDescriptors) {
   run([] {
     running_server server({}, echo_target);
+    // A client that is served before: UBSan reads objects of a type that it has not met through a pipe.
+    EXPECT_TRUE(client(server).send(get("/", "Connection: close\r\n")).rest().starts_with("HTTP/1.1 200 OK"));
     tcp::socket socket(spool::io_context(), tcp::v4());
     {
       const descriptors_taken all;
