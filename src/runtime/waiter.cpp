@@ -106,12 +106,12 @@ waiter::outcome waiter::wait_on_thread(time_point deadline) noexcept {
   if (!thread_word_.compare_exchange_strong(expected, blocked, std::memory_order_acquire)) {
     return outcome_.load(std::memory_order_acquire);
   }
-  // Not before: a thread that was woken already, and lost its CPU here, would count as blocked, and the detector would prove
-  // those stuck that it is about to wake. Whoever wakes it now may come first with its step down.
-  thread_census::blocked.fetch_add(1, std::memory_order_seq_cst);
   // With a deadline the thread wakes by itself, which is an activity that the detector cannot foresee.
   const bool timed = deadline != time_point::max();
   if (timed) thread_census::outside_sources.fetch_add(1, std::memory_order_seq_cst);
+  // Not before: a thread that was woken already, and lost its CPU here, would count as blocked, and the detector would prove
+  // those stuck that it is about to wake. Whoever wakes it now may come first with its step down.
+  thread_census::blocked.fetch_add(1, std::memory_order_seq_cst);
   while (thread_word_.load(std::memory_order_acquire) == blocked) {
     if (deadline != time_point::max() && clock::now() >= deadline) {
       if (claim(timed_out)) {
