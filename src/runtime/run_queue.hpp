@@ -140,7 +140,7 @@ class alignas(cache_line_bytes) run_queue {
   static constexpr std::uint8_t at_work = 1;      // bits of thief_
   static constexpr std::uint8_t full_fences = 2;
 
-  // Items that the owner takes between two thefts. A membarrier costs both sides as much as some hundred fences.
+  // Items that the owner takes between two thefts. Measured, see docs/adr/0001: with 128 small tasks became dearer.
   static constexpr std::uint64_t often_robbed = 32;
   static constexpr std::uint64_t seldom_robbed = 512;
   static constexpr unsigned fenced_before_reconsidering = 256;

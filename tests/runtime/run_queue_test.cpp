@@ -132,7 +132,7 @@ TEST(RunQueue, ManyReadyFibersAreFirstInFirstOut) {
 }
 
 TEST(RunQueue, OwnerPaysForFencesWhileItIsRobbedOften) {
-  if (!spool::detail::fences_are_asymmetric()) GTEST_SKIP() << "there is no membarrier: it always pays";
+  const bool always = !spool::detail::fences_are_asymmetric();  // for want of a membarrier
   run_queue queue;
   item only;
   const auto pass_through = [&](int times) {
@@ -149,14 +149,14 @@ TEST(RunQueue, OwnerPaysForFencesWhileItIsRobbedOften) {
   };
   pass_through(1000);
   rob();
-  EXPECT_FALSE(queue.issues_full_fences());
+  EXPECT_EQ(queue.issues_full_fences(), always);
   pass_through(5);
   rob();
   EXPECT_TRUE(queue.issues_full_fences());
   for (int i = 0; i < 10; ++i) pass_through(100), rob();
   EXPECT_TRUE(queue.issues_full_fences());
   pass_through(1000);
-  EXPECT_FALSE(queue.issues_full_fences());
+  EXPECT_EQ(queue.issues_full_fences(), always);
 }
 
 TEST(RunQueue, OwnerAndThievesTakeEachItemOnce) {
