@@ -25,6 +25,7 @@ using boost::system::error_code;
 using std::chrono::steady_clock;
 
 constexpr std::size_t resting_bytes = 1024;  // of buffer, for the first read of a request
+constexpr std::size_t most_copied_body_bytes = 4096;  // to the head, since one buffer is sent at less cost than two
 constexpr auto patience_before_asking = 100ms;
 constexpr auto linger_for = 2s;
 constexpr std::size_t most_lingering_bytes = 32 << 20;
@@ -159,23 +160,20 @@ bool server_connection::send(const response& res, bool with_body) {
     const std::lock_guard lock(descriptor_);
     answering_ = true;
   }
-  const std::string head = response_head(res);
-  std::array<asio::const_buffer, 2> parts{asio::buffer(head), asio::buffer(res.body())};
-  if (!with_body) parts[1] = {};
+  std::string text = response_head(res);
+  const bool short_body = res.body().size() <= most_copied_body_bytes;
+  if (with_body && short_body) text += res.body();
   error_code ec;
-  std::size_t sent = stream_.socket().write_some(parts, ec);
+  std::size_t sent = stream_.socket().write_some(asio::buffer(text), ec);
   if (ec == asio::error::would_block) ec.clear(), sent = 0;
   if (ec) return false;
-  if (sent == asio::buffer_size(parts)) return true;
+  const std::array<asio::const_buffer, 2> rest{
+      asio::buffer(text) + sent, with_body && !short_body ? asio::buffer(res.body()) : asio::const_buffer()};
+  if (asio::buffer_size(rest) == 0) return true;
 
-  for (asio::const_buffer& part : parts) {
-    const std::size_t done = std::min(sent, part.size());
-    part += done;
-    sent -= done;
-  }
   const spool::cancel_scope deadline = spool::with_timeout(scope_.ctx(), core_->options.request_timeout);
   stream_.set_context(deadline.ctx());
-  asio::write(stream_, parts, ec);
+  asio::write(stream_, rest, ec);
   stream_.set_context(scope_.ctx());
   return !ec;
 }
