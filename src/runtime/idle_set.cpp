@@ -7,7 +7,7 @@
 
 namespace spool::detail {
 
-void idle_set::enter(worker& w, bool last) noexcept {
+std::uint32_t idle_set::enter(worker& w, bool last) noexcept {
   const std::lock_guard lock(lock_);
   if (last) {
     sleepers_.push_back(w);
@@ -15,7 +15,7 @@ void idle_set::enter(worker& w, bool last) noexcept {
     sleepers_.push_front(w);
   }
   w.asleep_in_set = true;
-  sleeping_.fetch_add(1, std::memory_order_seq_cst);
+  return idle_in(counts_.fetch_add(one_asleep, std::memory_order_seq_cst) + one_asleep);
 }
 
 bool idle_set::leave(worker& w) noexcept {
@@ -23,7 +23,7 @@ bool idle_set::leave(worker& w) noexcept {
   if (!w.asleep_in_set) return false;
   w.asleep_in_set = false;
   sleepers_.erase(w);
-  sleeping_.fetch_sub(1, std::memory_order_seq_cst);
+  counts_.fetch_sub(one_asleep, std::memory_order_seq_cst);
   return true;
 }
 
@@ -32,15 +32,14 @@ worker* idle_set::take_sleeper() noexcept {
   worker* w = sleepers_.pop_front();
   if (w == nullptr) return nullptr;
   w->asleep_in_set = false;
-  // Counted as searching from here on, so that further pushes do not wake another; before it ceases to be counted as asleep.
-  searching_.fetch_add(1, std::memory_order_seq_cst);
-  sleeping_.fetch_sub(1, std::memory_order_seq_cst);
+  // Counted as searching from here on, so that further pushes do not wake another.
+  counts_.fetch_add(one_searching - one_asleep, std::memory_order_seq_cst);
   return w;
 }
 
 void idle_set::wake_one() noexcept {
   if (told_ != nullptr && current_worker() == told_) return told_->preempt();
-  if (searching_.load(std::memory_order_seq_cst) != 0) return;
+  if (searching() != 0) return;
   if (worker* w = take_sleeper()) w->wake_thread();
 }
 

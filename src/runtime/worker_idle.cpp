@@ -191,8 +191,11 @@ void worker::sleep() noexcept {
   idle_set& idle = owner.idle();
   const std::uint32_t where = owner.enter_reactor() ? in_reactor : asleep;
   sleep_word_.store(where, std::memory_order_relaxed);
-  idle.enter(*this, where == in_reactor);
-  heavy_fence();  // pairs with the light fence after a push
+  if (idle.enter(*this, where == in_reactor) < owner.workers().size()) {
+    heavy_fence();  // pairs with the light fence after a push
+  } else {
+    std::atomic_thread_fence(std::memory_order_seq_cst);  // nobody pushes before it has changed idle_set's word
+  }
   owner.check_drained();
   bool rested = false;
   if (!work_in_sight() && (where == in_reactor || !owner.reactor_unattended())) {
@@ -237,7 +240,7 @@ void worker::rest(std::uint32_t where, time_point until) noexcept {
 bool worker::watch() noexcept {
   idle_set& idle = owner.idle();
   const std::size_t workers = owner.workers().size();
-  if (idle.sleeping() + idle.searching() + 1 >= workers) return false;  // nobody else runs
+  if (idle.idle() + 1 >= workers) return false;  // nobody else runs
   if (!idle.begin_watch(*this)) return false;
   nap_ = std::clamp<std::chrono::nanoseconds>(nap_ * 2, first_nap, longest_nap);
   idle.begin_search();  // keeps local pushes from waking anybody

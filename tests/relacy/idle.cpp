@@ -1,11 +1,11 @@
-// Workers that fall asleep while others push, as they ship, under Relacy: spool_relacy_idle [--without-fence]
+// Workers that fall asleep while others push, as they ship, under Relacy: spool_relacy_idle [--own-fence]
 //
 // There are as many tasks as workers, and a worker that has one is busy for good, so that each must find one. The first
 // lies in a worker's queue or in the inbox from the start, and each spawns the next; or a thread that is not spool's
 // spawns them all. A lost wake-up is a deadlock. Tried are all schedules with at most two switches that are not forced,
 // and random ones; a million of these with SPOOL_TEST_LONG=1. Shipped are the scheduler, the idle set, how a worker
 // finds work and sleeps, the run queues and the pushes; what is not, see model_engine.hpp.
-// --without-fence plants a bug: who falls asleep does not issue the heavy fence.
+// --own-fence plants a bug: who falls asleep never issues the heavy fence, but one for itself.
 #include "model_engine.hpp"
 
 #include <string_view>
@@ -90,7 +90,7 @@ struct workers_and_tasks
 int main(int argc, char** argv) {
   using model::holds_always;
   using model::holds_at_random;
-  model::sleeper_issues_fence = !(argc > 1 && std::string_view(argv[1]) == "--without-fence");
+  model::sleeper_fences_others = !(argc > 1 && std::string_view(argv[1]) == "--own-fence");
   bool good = holds_always<workers_and_tasks<2, first::in_queue>>("2 workers, a queued task that spawns one");
   good = holds_always<workers_and_tasks<2, first::in_inbox>>("2 workers, a task in the inbox that spawns one") && good;
   good = holds_always<workers_and_tasks<1, first::from_outside>>("1 worker, a task from outside") && good;

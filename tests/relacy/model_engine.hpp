@@ -1,7 +1,7 @@
 // A runtime whose threads are the model's: the scheduler, its workers, how they find work, switch and sleep, as they
-// ship. A membarrier is taken at its word, and time is 10 us later whenever somebody looks. There are no timers, no
-// reactor, no pinned fibers, no helpers, no stacks for tasks, and a monitor that never finds anything. A model says on
-// whose thread it is (current_worker), and what a switch of contexts does. The flag plants a bug.
+// ship. Time is 10 us later whenever somebody looks. There are no timers, no reactor, no pinned fibers, no helpers, no
+// stacks for tasks, and a monitor that never finds anything. A model says on whose thread it is (current_worker), and
+// what a switch of contexts does. The flag plants a bug.
 #pragma once
 
 #include "model_run.hpp"
@@ -13,7 +13,7 @@
 #include "runtime/coarse_clock.hpp"
 
 namespace model {
-inline bool sleeper_issues_fence = true;
+inline bool sleeper_fences_others = true;
 }  // namespace model
 namespace model_std {
 /// Workers' threads begin and end with the model's.
@@ -48,7 +48,8 @@ struct latch {
 
 namespace spool::detail {
 inline void fence_of_sleeper() {
-  if (model::sleeper_issues_fence) heavy_fence();
+  if (model::sleeper_fences_others) return heavy_fence();
+  std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 }  // namespace spool::detail
 #undef cpu_pause

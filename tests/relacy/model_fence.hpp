@@ -1,10 +1,10 @@
-// A membarrier is taken at its word: in the model the light fence and the heavy one are full fences both.
+// The light fence is nothing, as in the library. The heavy one is a membarrier: at one moment a full fence on every thread.
 #pragma once
 
 #include "model_std.hpp"
 
 namespace model_std {
-inline void atomic_signal_fence(memory_order order) { model_std::atomic_thread_fence(order); }
+inline void atomic_signal_fence(memory_order) {}
 }  // namespace model_std
 
 namespace spool::detail {
@@ -14,5 +14,8 @@ namespace std = ::model_std;
 
 namespace spool::detail {
 bool fences_are_asymmetric() noexcept { return true; }
-void heavy_fence() noexcept { std::atomic_thread_fence(std::memory_order_seq_cst); }
+void heavy_fence() noexcept {
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // where others may be before it
+  rl::systemwide_fence(RL_INFO);
+}
 }  // namespace spool::detail
