@@ -24,7 +24,7 @@ using boost::beast::http::status;
 using boost::system::error_code;
 using std::chrono::steady_clock;
 
-constexpr std::size_t resting_bytes = 1024;  // of buffer, for the first read of a request
+constexpr std::size_t resting_bytes = 1024;           // of buffer, for the first read of a request
 constexpr std::size_t most_copied_body_bytes = 4096;  // to the head, since one buffer is sent at less cost than two
 constexpr auto patience_before_asking = 100ms;
 constexpr auto linger_for = 2s;
