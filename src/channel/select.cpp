@@ -16,6 +16,7 @@
 #include <functional>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
 namespace spool::detail {
 namespace {
@@ -84,55 +85,31 @@ struct registration {
   std::optional<done_hook> hook;
 };
 
+/// Of a channel: exact if it is locked.
+inline bool seems_ready(select_op& op) {
+  switch (op.what()) {
+    case select_op::kind::recv: return op.channel != nullptr && !op.channel->recv_would_block();
+    case select_op::kind::send: return op.channel != nullptr && !op.channel->send_would_block();
+    case select_op::kind::done:
+    case select_op::kind::ready: return op.ready();
+    case select_op::kind::timeout: return op.deadline == time_point::min();
+    case select_op::kind::otherwise: break;
+  }
+  return false;
+}
+
+/// Steps 2 and 3.
 class selector {
  public:
-  explicit selector(std::span<select_op* const> cases) : cases_(cases), ready_(cases.size()) {}
+  /// `others`: not every case is a channel's.
+  selector(std::span<select_op* const> cases, bool others, std::size_t otherwise, fiber* self)
+      : cases_(cases),
+        others_(others ? cases : cases.first(0)),
+        ready_(cases.size()),
+        otherwise_(otherwise),
+        self_(self) {}
 
   selection choose() {
-    self_ = spend_budget().self;
-    for (std::size_t i = 0; i < cases_.size(); ++i) {
-      select_op& op = *cases_[i];
-      if (op.has_to_prepare()) op.prepare();
-      if (op.what() == select_op::kind::otherwise) set_otherwise(i);
-      ready_.add(i, seems_ready(op));
-    }
-    const selection chosen = take_one();
-    return chosen.index != none ? chosen : choose_slowly();
-  }
-
- private:
-  void set_otherwise(std::size_t i) {
-    if (otherwise_ != none) throw std::logic_error("select has more than one otherwise: give it one at most");
-    otherwise_ = i;
-  }
-
-  /// Of a channel: exact if it is locked.
-  static bool seems_ready(select_op& op) {
-    switch (op.what()) {
-      case select_op::kind::recv: return op.channel != nullptr && !op.channel->recv_would_block();
-      case select_op::kind::send: return op.channel != nullptr && !op.channel->send_would_block();
-      case select_op::kind::done:
-      case select_op::kind::ready: return op.ready();
-      case select_op::kind::timeout: return op.deadline == time_point::min();
-      case select_op::kind::otherwise: break;
-    }
-    return false;
-  }
-
-  /// Step 1.
-  selection take_one() {
-    while (!ready_.empty()) {
-      const std::size_t i = ready_.draw();
-      select_op& op = *cases_[i];
-      if (!op.on_channel()) return {i, true};
-      channel_section section(op.channel->lock(), self_);
-      const channel_step step = op.commit(section.woken);
-      if (step != channel_step::blocked) return {i, step == channel_step::done};
-    }
-    return nothing;
-  }
-
-  [[gnu::noinline]] selection choose_slowly() {
     channel_set channels(cases_.size());
     gather(channels);
     if (otherwise_ == none) return wait(channels);
@@ -140,6 +117,7 @@ class selector {
     return chosen.index != none ? chosen : selection{otherwise_, true};
   }
 
+ private:
   /// Step 2, with every channel locked.
   selection take_one_locked(channel_node*& woken) {
     for (std::size_t i = 0; i < cases_.size(); ++i) ready_.add(i, cases_[i]->on_channel() && seems_ready(*cases_[i]));
@@ -177,7 +155,7 @@ class selector {
   /// Starts the clock of every timeout; the case whose deadline comes first, or none.
   std::size_t start_timeouts() {
     std::size_t first = none;
-    for (std::size_t i = 0; i < cases_.size(); ++i) {
+    for (std::size_t i = 0; i < others_.size(); ++i) {
       if (cases_[i]->what() != select_op::kind::timeout) continue;
       cases_[i]->start_timeout();
       if (first == none || cases_[i]->deadline < cases_[first]->deadline) first = i;
@@ -186,9 +164,7 @@ class selector {
   }
 
   /// Whether a case without a channel can become ready.
-  bool can_end() const noexcept {
-    return std::any_of(cases_.begin(), cases_.end(), [](const select_op* op) { return !op->on_channel(); });
-  }
+  bool can_end() const noexcept { return !others_.empty(); }
 
   /// Step 3.
   selection wait(channel_set& channels);
@@ -199,10 +175,11 @@ class selector {
   void leave_queues(std::size_t won) noexcept;
   void unlink(std::size_t i) noexcept;
 
-  std::span<select_op* const> cases_;
-  ready_cases ready_;  // filled and emptied by each look
-  std::size_t otherwise_ = none;
-  fiber* self_ = nullptr;
+  const std::span<select_op* const> cases_;
+  const std::span<select_op* const> others_;  // cases_, or none
+  ready_cases ready_;                         // filled and emptied by each look
+  const std::size_t otherwise_;
+  fiber* const self_;
   waiter* waiter_ = nullptr;  // with places_, during wait()
   scratch<registration, cases_on_stack>* places_ = nullptr;
 };
@@ -244,7 +221,7 @@ selection selector::enter(channel_set& channels, std::size_t stalled) {
 
 /// Contexts and futures claim and wake by themselves: only once no lock is held.
 void selector::hook_others() {
-  for (std::size_t i = 0; i < cases_.size(); ++i) {
+  for (std::size_t i = 0; i < others_.size(); ++i) {
     registration& place = (*places_)[i];
     if (cases_[i]->what() == select_op::kind::done) {
       place.hook.emplace(*cases_[i]->bounding_context(), *waiter_, place.node.claim_as);
@@ -255,7 +232,7 @@ void selector::hook_others() {
 }
 
 void selector::unhook_others() noexcept {
-  for (std::size_t i = 0; i < cases_.size(); ++i) {
+  for (std::size_t i = 0; i < others_.size(); ++i) {
     if (cases_[i]->what() == select_op::kind::done) (*places_)[i].hook.reset();
     if (cases_[i]->what() == select_op::kind::ready) cases_[i]->remove_waiter((*places_)[i].node);
   }
@@ -298,7 +275,7 @@ class wait_brackets {
 };
 
 selection selector::wait(channel_set& channels) {
-  const wait_brackets around(cases_);
+  const wait_brackets around(others_);
   waiter me(self_);
   scratch<registration, cases_on_stack> places(cases_.size());
   for (std::size_t i = 0; i < cases_.size(); ++i) places.emplace_back(me, i);
@@ -325,9 +302,40 @@ selection selector::wait(channel_set& channels) {
   }
 }
 
+[[gnu::noinline]] selection choose_slowly(std::span<select_op* const> cases, bool others, std::size_t otherwise,
+                                          fiber* self) {
+  return selector(cases, others, otherwise, self).choose();
+}
+
+[[noreturn]] void throw_two_otherwise() {
+  throw std::logic_error("select has more than one otherwise: give it one at most");
+}
+
 }  // namespace
 
-selection choose(std::span<select_op* const> cases) { return selector(cases).choose(); }
+/// Step 1.
+selection choose(std::span<select_op* const> cases) {
+  fiber* const self = spend_budget().self;
+  ready_cases ready(cases.size());
+  std::size_t otherwise = none;
+  bool others = false;
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    select_op& op = *cases[i];
+    others |= !op.on_channel();
+    if (op.has_to_prepare()) op.prepare();
+    if (op.what() == select_op::kind::otherwise && std::exchange(otherwise, i) != none) throw_two_otherwise();
+    ready.add(i, seems_ready(op));
+  }
+  while (!ready.empty()) {
+    const std::size_t i = ready.draw();
+    select_op& op = *cases[i];
+    if (!op.on_channel()) return {i, true};
+    channel_section section(op.channel->lock(), self);
+    const channel_step step = op.commit(section.woken);
+    if (step != channel_step::blocked) return {i, step == channel_step::done};
+  }
+  return choose_slowly(cases, others, otherwise, self);
+}
 
 void throw_select_on_nothing() {
   throw std::logic_error(

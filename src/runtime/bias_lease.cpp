@@ -3,6 +3,8 @@
 #include "thread_state.hpp"
 #include "worker.hpp"
 
+#include <array>
+#include <atomic>
 #include <bitset>
 #include <mutex>
 
@@ -12,6 +14,7 @@ namespace {
 // An id that comes back is used again: its last holder's thread has ended, and the mutex hands over what it did.
 constinit std::mutex ids_mutex;
 constinit std::bitset<most_bias_ids + 1> ids_taken{1};  // guarded by ids_mutex; 0 stands for none
+constinit std::array<std::atomic<std::uint32_t>, most_bias_ids + 1> withdrawals{};
 
 }  // namespace
 
@@ -29,6 +32,10 @@ bias_lease::~bias_lease() {
   const std::lock_guard lock(ids_mutex);
   if (id_ != 0) ids_taken[id_] = false;
 }
+
+void note_withdrawal(bias_id owner) noexcept { withdrawals[owner].fetch_add(1, std::memory_order_relaxed); }
+
+std::uint32_t withdrawals_from(bias_id owner) noexcept { return withdrawals[owner].load(std::memory_order_relaxed); }
 
 bool may_take_bias(bias_id self) noexcept {
   worker* w = current_worker();

@@ -18,8 +18,12 @@ class bias_lease {
   bias_id id_;
 };
 
-/// Whether the calling thread may have a lock's bias as `self`: its worker gets one a millisecond, so that withdrawals,
-/// which interrupt every running thread of the process, stay rare whatever its fibers do.
+/// Whether the calling thread may have a lock's bias as `self`. A withdrawal interrupts every running thread of the process;
+/// a worker gets no bias for a millisecond per bias that was withdrawn from it, so that they stay rare whatever its fibers do.
 bool may_take_bias(bias_id self) noexcept;
+/// By who withdraws it from `owner`.
+void note_withdrawal(bias_id owner) noexcept;
+/// How often that was, since the process began.
+std::uint32_t withdrawals_from(bias_id owner) noexcept;
 
 }  // namespace spool::detail

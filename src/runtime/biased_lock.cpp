@@ -13,7 +13,10 @@ void biased_lock::lock_shared(bias_id self) noexcept {
     });
   }
   const std::uint8_t last = bias_.load(std::memory_order_relaxed);
-  if (last < unbiased) withdraw_bias();
+  if (last < unbiased) {
+    withdraw_bias();
+    note_withdrawal(last);
+  }
   held_by_owner_ = false;
   if (last != (unbiased | self)) {
     bias_.store(static_cast<std::uint8_t>(unbiased | self), std::memory_order_relaxed);

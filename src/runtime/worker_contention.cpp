@@ -8,20 +8,22 @@
 #include "seeded.hpp"
 #include "worker.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace spool::detail {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr unsigned burst = 32;          // contentions per look at the clock
+constexpr unsigned burst = 32;  // contentions per look at the clock
 #ifdef BOOST_USE_TSAN
-constexpr auto short_interval = 40us;   // everything takes as much longer
+constexpr auto short_interval = 40us;  // everything takes as much longer
 #else
 constexpr auto short_interval = 400ns;  // between two of them: moving costs less than going on
 #endif
-constexpr auto between_biases = 1ms;
+constexpr auto per_withdrawal = 1ms;    // without a bias
 constexpr std::uint8_t mark_lasts = 4;  // in units of the mark's clock
 
 /// About a millisecond each.
@@ -57,10 +59,11 @@ void worker::meet_contention(contention_mark& mark) noexcept {
 
 bool worker::may_take_bias() noexcept {
   if (!fences_are_asymmetric()) return false;
+  const std::uint32_t withdrawn = withdrawals_from(bias.id());
   const time_point now = clock::now();
-  if (now < next_bias_) return false;
-  next_bias_ = now + between_biases;
-  return true;
+  biases_from_ =
+      std::max(biases_from_, now) + (withdrawn - std::exchange(withdrawals_seen_, withdrawn)) * per_withdrawal;
+  return now >= biases_from_;
 }
 
 void worker::end_turn() noexcept {

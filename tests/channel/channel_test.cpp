@@ -314,7 +314,7 @@ TEST(ChannelHandle, CopiesNameTheSameChannel) {
 
 TEST(ChannelHandle, AreCounted) {
   channel<int> a(1);
-  const auto handles = [&] { return spool::detail::handle_access::base(a, "test")->handles(); };
+  const auto handles = [&] { return spool::detail::handle_access::base(a, "test")->references(); };
   EXPECT_EQ(handles(), 1u);
   {
     const channel<int> b = a;

@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 #include <memory>
+#include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -282,6 +284,41 @@ TEST(Select, CaseHoldsItsOwnHandle) {
   EXPECT_TRUE(kept.send(1));
   EXPECT_EQ(select(cases), 0u);
   EXPECT_EQ(kept.size(), 0u);
+}
+
+TEST(Select, CaseOutlivesTheChannelsLastHandle) {
+  const auto message = std::make_shared<int>(7);
+  channel<std::shared_ptr<int>> ch(2);
+  EXPECT_TRUE(ch.send(message));
+  EXPECT_TRUE(ch.send(message));
+  int got = 0;
+  std::optional<select_case> kept(on_recv(ch, [&](std::optional<std::shared_ptr<int>> m) { got = **m; }));
+  std::optional<select_case> copy(kept);
+  ch = nullptr;
+  EXPECT_EQ(select(std::span(&*kept, 1)), 0u);
+  EXPECT_EQ(got, 7);
+  kept.reset();
+  EXPECT_EQ(message.use_count(), 2);
+  copy.reset();
+  EXPECT_EQ(message.use_count(), 1);
+}
+
+TEST(Select, AChannelEndsWithItsLastCaseOnWhateverThread) {
+  spool::runtime rt({.threads = 2});
+  rt.run([] {
+    for (int round = 0; round < 200; ++round) {
+      const auto message = std::make_shared<int>(round);
+      channel<std::shared_ptr<int>> ch(1);
+      EXPECT_TRUE(ch.send(message));
+      {
+        auto mine = on_recv(ch);
+        auto theirs = mine;
+        std::thread([theirs = std::move(theirs), last = std::move(ch)] {}).join();
+        EXPECT_EQ(message.use_count(), 2);
+      }
+      EXPECT_EQ(message.use_count(), 1);
+    }
+  });
 }
 
 TEST(SelectFairness, ReadyCasesAreChosenUniformly) {

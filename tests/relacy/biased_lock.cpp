@@ -3,7 +3,7 @@
 // Thread 0 is a worker's, and gets the bias after two times in a row; the others take the lock, withdraw the bias, and
 // one of them is a worker, too. Relacy watches what the lock guards: two threads that touch it without an order between
 // them are reported. All schedules with at most two switches that are not forced, and random ones; a million of these
-// with SPOOL_TEST_LONG=1. The membarrier is taken at its word. --without-fence plants a bug: who withdraws a bias does
+// with SPOOL_TEST_LONG=1. --without-fence plants a bug: who withdraws a bias does
 // not issue it.
 #include "model_fence.hpp"
 #include "model_pause.hpp"
@@ -30,6 +30,7 @@ inline void fence_of_withdrawal() {
 
 namespace spool::detail {
 bool may_take_bias(bias_id self) noexcept { return self != 0; }
+void note_withdrawal(bias_id) noexcept {}
 void meet_contention(contention_mark&) noexcept {}
 bias_id current_bias_id() noexcept { return 0; }
 }  // namespace spool::detail

@@ -2,7 +2,7 @@
 //
 // Plain threads send and receive, waiting and trying by turns, and the last sender closes: every message arrives once,
 // those of a sender in their order, and what was sent is seen by who receives it. A close while a sender waits leaves
-// neither a message nor a thread behind. Tried are all schedules with at most two switches that are not forced, and
+// neither a message nor a thread behind. A channel ends once, with its last handle or the last case that holds it. Tried are all schedules with at most two switches that are not forced, and
 // random ones; a million of these with SPOOL_TEST_LONG=1. Shipped are the channel, its lock and how a plain thread
 // waits; the futex is the model's. Select, deadlines and contexts are not tried, and Relacy sees the messages, not the
 // other plain fields. --relaxed-unlock plants a bug: the lock's release is a relaxed store.
@@ -53,6 +53,7 @@ fiber* current_fiber() noexcept { return nullptr; }
 caller spend_budget() noexcept { return {nullptr, 0}; }
 bias_id current_bias_id() noexcept { return 0; }
 bool may_take_bias(bias_id) noexcept { return false; }
+void note_withdrawal(bias_id) noexcept { RL_ASSERT(false); }
 void worker::meet_contention(contention_mark&) noexcept {}
 void fiber::park(waiter&, wait_site) noexcept { RL_ASSERT(false); }
 void park(fiber&, waiter&, biased_lock&, wait_site) noexcept { RL_ASSERT(false); }
@@ -199,6 +200,46 @@ struct closed_then_emptied : rl::test_suite<closed_then_emptied<Capacity>, 3> {
   }
 };
 
+/// Tells that it has ended.
+class witness {
+ public:
+  explicit witness(unsigned& ends) : ends_(&ends) {}
+  witness(witness&& other) noexcept : ends_(std::exchange(other.ends_, nullptr)) {}
+  witness& operator=(witness&&) = delete;
+  ~witness() {
+    if (ends_ != nullptr) ++*ends_;
+  }
+
+ private:
+  unsigned* ends_;
+};
+
+/// Each thread's case holds the channel, and its handle goes before the case does, or after it.
+template <unsigned Threads>
+struct cases_outlive_handles : rl::test_suite<cases_outlive_handles<Threads>, static_cast<int>(Threads)> {
+  spool::detail::channel_core<witness>* ch;
+  unsigned ends = 0;
+
+  void before() {
+    model::kernel::boot();
+    ch = spool::detail::channel_core<witness>::make(1);
+    for (unsigned i = 1; i < Threads; ++i) ch->retain();
+    witness only(ends);
+    RL_ASSERT(ch->try_send(only) == channel_status::ok);
+  }
+  void thread(unsigned index) {
+    ch->hold();
+    if (index == 0) {
+      ch->let_go();
+      ch->release();
+    } else {
+      ch->release();
+      ch->let_go();
+    }
+  }
+  void after() { RL_ASSERT(ends == 1); }
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -209,6 +250,8 @@ int main(int argc, char** argv) {
   bool good = true;
   good = holds_always<senders_and_receiver<1, 0>>("1 sender, rendezvous") && good;
   good = holds_always<senders_and_receiver<1, 1>>("1 sender, room for 1") && good;
+  good = holds_always<cases_outlive_handles<2>>("2 cases that outlive handles") && good;
+  good = holds_at_random<cases_outlive_handles<3>>("3 cases that outlive handles") && good;
   good = holds_always<close_while_sending<0>>("close of a rendezvous") && good;
   good = holds_always<close_while_sending<1>>("close with room for 1") && good;
   good = holds_always<closed_then_emptied<0>>("closed with a sender, emptied") && good;

@@ -75,6 +75,7 @@ blocking_threads::~blocking_threads() = default;
 seeded::~seeded() = default;
 bias_lease::bias_lease() noexcept : id_(0) {}
 bias_lease::~bias_lease() = default;
+std::uint32_t withdrawals_from(bias_id) noexcept { return 0; }
 stack_depot& stack_depot::of_size(std::size_t) { return *static_cast<stack_depot*>(nullptr); }
 std::size_t stack_depot::take(std::span<stack_memory>) noexcept { return 0; }
 void stack_depot::give_back(stack_memory) noexcept {}

@@ -84,7 +84,10 @@ class select_case {
 
 namespace detail {
 
-inline select_op& op_of(select_op& op) noexcept { return op; }
+template <std::derived_from<select_op> Case>
+Case& op_of(Case& op) noexcept {
+  return op;
+}
 
 template <class Case>
 concept Selectable =
@@ -106,7 +109,8 @@ requires(detail::Selectable<Cases>&&...) std::size_t select(Cases&&... cases) {
   using detail::op_of;
   detail::select_op* const ops[] = {&op_of(cases)..., nullptr};
   const detail::selection chosen = detail::choose({ops, sizeof...(cases)});
-  ops[chosen.index]->run(chosen.taken);
+  [[maybe_unused]] std::size_t i = 0;
+  (void)(... || (i++ == chosen.index && (op_of(cases).run(chosen.taken), true)));
   return chosen.index;
 }
 

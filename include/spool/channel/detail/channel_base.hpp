@@ -149,7 +149,10 @@ class channel_base {
   bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
   std::size_t size() const noexcept { return count_.load(std::memory_order_relaxed); }
   std::size_t capacity() const noexcept { return capacity_; }
-  std::uint32_t handles() const noexcept { return handles_.load(std::memory_order_relaxed); }
+  /// Handles, and cases of selects. A moment's truth.
+  std::uint32_t references() const noexcept {
+    return handles_.load(std::memory_order_relaxed) + holds_.load(std::memory_order_relaxed);
+  }
 
   /// Without the lock. closed_ is read first: a channel that is full after it was seen open was, at some moment between,
   /// open and full, since close takes nothing out. A capacity of 0 counts as full, then only a receiver helps; with a
@@ -167,7 +170,23 @@ class channel_base {
 
   void retain() noexcept { handles_.fetch_add(1, std::memory_order_relaxed); }
   void release() noexcept {
-    if (handles_.fetch_sub(1, std::memory_order_acq_rel) == 1) manage_(*this, action::destroy);
+    if (handles_.fetch_sub(1, std::memory_order_acq_rel) == 1) outlive_handles();
+  }
+
+  /// As retain and release, for who is about to use the channel and comes with a handle: a select's case, which is made for
+  /// one operation as a rule. Counted under the lock, which costs the worker that has its bias no locked instruction.
+  void hold() noexcept {
+    mu_.guard([this] { holds_.store(holds_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); });
+  }
+  void let_go() noexcept {
+    bool last = false;
+    mu_.guard([&] {
+      const std::uint32_t left = holds_.load(std::memory_order_relaxed) - 1;
+      holds_.store(left, std::memory_order_relaxed);
+      last = without_handles_ && left == 0;
+    });
+    if (last) [[unlikely]]
+      manage_(*this, action::destroy);
   }
 
   /// Counted endpoints. The last sender to leave closes; the last receiver closes and destroys what nobody will receive.
@@ -193,6 +212,7 @@ class channel_base {
 
   biased_lock mu_;
   std::atomic<bool> closed_{false};
+  bool without_handles_ = false;  // guarded by mu_: whoever holds it last ends it
   const std::uint32_t capacity_;
   // Each queue leaves room for one number behind it, so that all that an operation looks at lies in 64 bytes.
   [[no_unique_address]] channel_queue receivers_;
@@ -210,8 +230,12 @@ class channel_base {
     return side == channel_side::send ? sender_ends_ : receiver_ends_;
   }
 
+  /// The last handle is gone: ends the channel, or leaves that to the last who holds it.
+  [[gnu::noinline]] void outlive_handles() noexcept;
+
   manage_fn manage_;
   std::atomic<std::uint32_t> handles_{1};
+  std::atomic<std::uint32_t> holds_{0};  // written under mu_
   std::atomic<std::uint32_t> sender_ends_{0};
   std::atomic<std::uint32_t> receiver_ends_{0};
 };

@@ -21,6 +21,36 @@ struct no_handler {
   void operator()(Args&&...) const noexcept {}
 };
 
+/// What a case has for a handle: an endpoint of its own, which may count as one; else a hold on the channel.
+template <class Handle>
+class case_handle {
+ public:
+  case_handle(const Handle& h, const char* operation) : handle_(h), channel_(handle_access::base(h, operation)) {}
+  channel_base* channel() const noexcept { return channel_; }
+
+ private:
+  Handle handle_;
+  channel_base* channel_;
+};
+template <class T>
+class case_handle<channel<T>> {
+ public:
+  case_handle(const channel<T>& h, const char* operation) : channel_(handle_access::base(h, operation)) { hold(); }
+  case_handle(const case_handle& other) noexcept : channel_(other.channel_) { hold(); }
+  case_handle(case_handle&& other) noexcept : channel_(std::exchange(other.channel_, nullptr)) {}
+  case_handle& operator=(const case_handle&) = delete;
+  ~case_handle() {
+    if (channel_ != nullptr) channel_->let_go();
+  }
+  channel_base* channel() const noexcept { return channel_; }
+
+ private:
+  void hold() const noexcept {
+    if (channel_ != nullptr) channel_->hold();
+  }
+  channel_base* channel_;
+};
+
 template <class Handle, class F>
 class recv_case final : public select_op {
   using value_type = typename Handle::value_type;
@@ -28,8 +58,8 @@ class recv_case final : public select_op {
                 "the handler of on_recv takes a std::optional<T>, or nothing");
 
  public:
-  recv_case(const Handle& from, F f) : select_op(kind::recv), from_(from), f_(std::move(f)) {
-    channel = handle_access::base(from_, "on_recv");
+  recv_case(const Handle& from, F f) : select_op(kind::recv), from_(from, "on_recv"), f_(std::move(f)) {
+    channel = from_.channel();
   }
 
   channel_step commit(channel_node*& woken) override {
@@ -48,7 +78,7 @@ class recv_case final : public select_op {
   }
 
  private:
-  Handle from_;
+  case_handle<Handle> from_;
   F f_;
   std::optional<value_type> value_;  // empty between selects
 };
@@ -63,8 +93,8 @@ class send_case final : public select_op {
 
  public:
   send_case(const Handle& to, Value& value, F f)
-      : select_op(kind::send, copies), to_(to), value_(std::addressof(value)), f_(std::move(f)) {
-    channel = handle_access::base(to_, "on_send");
+      : select_op(kind::send, copies), to_(to, "on_send"), value_(std::addressof(value)), f_(std::move(f)) {
+    channel = to_.channel();
   }
 
   void prepare() override {
@@ -96,7 +126,7 @@ class send_case final : public select_op {
   }
 
  private:
-  Handle to_;
+  case_handle<Handle> to_;
   Value* value_;
   F f_;
   std::conditional_t<copies, std::optional<value_type>, std::monostate> copy_;

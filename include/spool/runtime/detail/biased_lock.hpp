@@ -27,7 +27,7 @@ inline constexpr bias_id most_bias_ids = 126;
 
 /// Times in a row that a worker takes a lock before it gets the bias, if no other worker has had it. A withdrawal costs as
 /// much as some hundred.
-inline constexpr std::uint16_t alone_for_bias = 4096;
+inline constexpr std::uint16_t alone_for_bias = 1024;
 
 /// Of the calling thread: what a fiber asks for before a wait is wrong after it.
 [[gnu::noinline]] bias_id current_bias_id() noexcept;
@@ -41,19 +41,28 @@ class biased_lock {
 
   void lock() noexcept { lock(current_bias_id()); }
   void lock(bias_id self) noexcept {
-    if (bias_.load(std::memory_order_relaxed) == self && !owned_.load(std::memory_order_acquire)) [[likely]] {
-      owned_.store(true, std::memory_order_relaxed);
-      light_fence();
-      if (bias_.load(std::memory_order_relaxed) == self) [[likely]] {
-        held_by_owner_ = true;
-        return;
-      }
-      owned_.store(false, std::memory_order_release);
+    if (enter_owned(self)) [[likely]] {
+      held_by_owner_ = true;
+    } else {
+      lock_shared(self);
     }
-    lock_shared(self);
   }
 
   void unlock() noexcept { (held_by_owner_ ? owned_ : shared_).store(false, std::memory_order_release); }
+
+  /// Under the lock: f, a few instructions that do not throw.
+  template <class F>
+  void guard(F f) noexcept {
+    const bias_id self = current_bias_id();
+    if (enter_owned(self)) [[likely]] {
+      f();
+      owned_.store(false, std::memory_order_release);
+    } else {
+      lock_shared(self);
+      f();
+      unlock();
+    }
+  }
 
   /// Whom it is biased towards; 0: nobody. A moment's truth, for tests.
   bias_id biased_towards() const noexcept {
@@ -64,6 +73,16 @@ class biased_lock {
  private:
   static constexpr std::uint8_t unbiased = 128;  // plus the id of who took it last
 
+  bool enter_owned(bias_id self) noexcept {
+    if (bias_.load(std::memory_order_relaxed) != self || owned_.load(std::memory_order_acquire)) [[unlikely]]
+      return false;
+    owned_.store(true, std::memory_order_relaxed);
+    light_fence();
+    if (bias_.load(std::memory_order_relaxed) == self) [[likely]]
+      return true;
+    owned_.store(false, std::memory_order_release);
+    return false;
+  }
   [[gnu::noinline]] void lock_shared(bias_id self) noexcept;
   void withdraw_bias() noexcept;
   void take_bias(bias_id self) noexcept;
@@ -73,7 +92,7 @@ class biased_lock {
   std::atomic<std::uint8_t> bias_{unbiased};  // below `unbiased`: whose it is
   std::uint8_t owner_ = 0;                    // who had the bias first; guarded by the lock, as the next
   bool held_by_owner_ = false;
-  std::uint16_t taken_alone_ = 0;             // by shared_, in a row by one worker
+  std::uint16_t taken_alone_ = 0;  // by shared_, in a row by one worker
   contention_mark mark_;
 };
 
