@@ -60,8 +60,8 @@ struct error::description {
   std::exception_ptr exception;
 };
 
-const std::error_category& error_category() noexcept {
-  return instance.value;
+namespace detail {
+constinit const std::error_category& spool_category = instance.value;
 }
 
 error::error(std::error_code code, std::string message)

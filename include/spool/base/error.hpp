@@ -27,7 +27,12 @@ enum class errc {
 /// How a channel operation ended.
 enum class [[nodiscard]] channel_status { ok, closed, full, empty, canceled, timeout };
 
-const std::error_category& error_category() noexcept;
+namespace detail {
+extern const std::error_category& spool_category;  // by its address, a refusal costs no call
+}
+inline const std::error_category& error_category() noexcept {
+  return detail::spool_category;
+}
 
 inline std::error_code make_error_code(errc e) noexcept {
   return {static_cast<int>(e), error_category()};
