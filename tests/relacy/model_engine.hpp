@@ -1,7 +1,7 @@
 // A runtime whose threads are the model's: the scheduler, its workers, how they find work, switch and sleep, as they
 // ship. Time is 10 us later whenever somebody looks. There are no timers, no reactor, no pinned fibers, no helpers, no
 // stacks for tasks, and a monitor that never finds anything. A model says on whose thread it is (current_worker), and
-// what a switch of contexts does. The flag plants a bug.
+// what a switch of contexts does. The flag and the order plant bugs.
 #pragma once
 
 #include "model_run.hpp"
@@ -42,8 +42,13 @@ struct latch {
 #include "runtime/scheduler.cpp"
 #include "runtime/worker.cpp"
 
+namespace model_std {
+inline memory_order order_of_handshake = memory_order_acq_rel;
+}
 #define flatten noinline  // with Relacy inlined it would take the compiler minutes
+#define memory_order_acq_rel order_of_handshake
 #include "runtime/switch.cpp"
+#undef memory_order_acq_rel
 #undef flatten
 
 namespace spool::detail {
