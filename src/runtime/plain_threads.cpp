@@ -16,10 +16,7 @@ std::size_t thread_census::all() noexcept {
   std::size_t count = 0;
   while (const dirent* entry = ::readdir(tasks)) count += entry->d_name[0] != '.';
   ::closedir(tasks);
-#ifdef BOOST_USE_TSAN
-  --count;  // ThreadSanitizer's own, which wakes nobody
-#endif
-  return count;
+  return without_sanitizers(count);
 }
 
 void add_outside_source() noexcept {

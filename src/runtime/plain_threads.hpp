@@ -14,6 +14,14 @@ struct thread_census {
   static std::atomic<std::int64_t> outside_sources;
   /// Threads of this process; 0 when that cannot be told.
   static std::size_t all() noexcept;
+  /// ThreadSanitizer has a thread of its own, which wakes nobody, from just before the first that the program starts.
+  static constexpr std::size_t without_sanitizers(std::size_t threads) noexcept {
+#ifdef BOOST_USE_TSAN
+    return threads > 1 ? threads - 1 : threads;
+#else
+    return threads;
+#endif
+  }
 };
 
 /// Counts the calling thread as spool's own while it lives.
