@@ -220,7 +220,8 @@ TEST(Select, HandlersMayOnlyMove) {
 TEST(Select, ExactlyOneHandlerRuns) {
   channel<int> a(1), b(1);
   for (int i = 0; i < 50; ++i) {
-    EXPECT_EQ(a.try_send(1), i == 0 ? channel_status::ok : a.size() == 0 ? channel_status::ok : channel_status::full);
+    const channel_status expected = a.size() == 0 ? channel_status::ok : channel_status::full;
+    EXPECT_EQ(a.try_send(1), expected);
     (void)b.try_send(1);
     int ran = 0;
     select(on_recv(a, [&] { ++ran; }), on_recv(b, [&] { ++ran; }), on_timeout(0s, [&] { ++ran; }));

@@ -42,7 +42,7 @@ int play() {
     for (int round = 0; round < rounds; ++round) {
       wait_group all;
       for (int p = 0; p < pairs; ++p) {
-        const channel<int> ch(p % 3);
+        const channel<int> ch(static_cast<std::size_t>(p % 3));
         all.go([ch] {
           for (int i = 0; i < values; ++i) (void)ch.send(1);
           ch.close();

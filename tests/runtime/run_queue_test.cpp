@@ -175,7 +175,7 @@ TEST(RunQueue, OwnerAndThievesTakeEachItemOnce) {
       }
     });
   }
-  for (int i = 0; i < count; ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     i % 3 == 0 ? queue.push_next(&items[i]) : queue.push(&items[i]);
     if (i % 2 == 0) {
       if (runnable* r = queue.pop()) take(r);
@@ -185,7 +185,7 @@ TEST(RunQueue, OwnerAndThievesTakeEachItemOnce) {
   over = true;
   for (std::thread& t : thieves) t.join();
   EXPECT_TRUE(queue.empty());
-  for (int i = 0; i < count; ++i) ASSERT_EQ(items[i].taken, 1) << "item " << i;
+  for (std::size_t i = 0; i < count; ++i) ASSERT_EQ(items[i].taken, 1) << "item " << i;
 }
 
 }  // namespace
