@@ -25,7 +25,9 @@ channel_status status_of(waiter::outcome how, const wait_bounds& bounds) {
 
 }  // namespace
 
-void* allocate_channel(std::size_t bytes, std::align_val_t alignment) { return ::operator new(bytes, alignment); }
+void* allocate_channel(std::size_t bytes, std::align_val_t alignment) {
+  return ::operator new(bytes, alignment);
+}
 
 static_assert(sizeof(channel_base) == channel_head_bytes, "what follows are messages, which refer to what they like");
 
@@ -36,7 +38,7 @@ alignas(channel_base) std::byte nil_channel_mark[sizeof(channel_base)];
 // With it a rendezvous takes 31 ns for 36 (docs/adr/0009).
 #if defined(__x86_64__) && !defined(BOOST_USE_UCONTEXT)
 [[gnu::naked, gnu::no_instrument_function]] channel_status channel_base::wait_alone(fiber*, channel_queue&, const char*,
-                                                                                    void*, bool) {
+                                                                                   void*, bool) {
   asm("subq $8, %rsp\n\t"
       ".cfi_adjust_cfa_offset 8\n\t"
       "call spool_channel_wait_alone_on\n\t"
@@ -53,16 +55,15 @@ channel_status channel_base::wait_alone(fiber* self, channel_queue& mine, const 
 }
 #endif
 
-channel_status channel_base::wait_alone_on(channel_base& ch, fiber* self, channel_queue& mine, const char* what,
-                                           void* slot, bool assigns) {
+channel_status channel_base::wait_alone_on(channel_base& ch, fiber* self, channel_queue& mine, const char* what, void* slot,
+                                           bool assigns) {
   waiter me(self);
   channel_node node(me, slot, assigns);
   node.alone = true;
   mine.push_back(node);
   const waiter::outcome how = me.wait_unlocking(ch.mu_, {what, &ch});
   // In this order: the result of a node that has stalled may change at any time.
-  if (!node.has_stalled && node.result == channel_node::state::done) [[likely]]
-    return channel_status::ok;
+  if (!node.has_stalled && node.result == channel_node::state::done) [[likely]] return channel_status::ok;
   const channel_side side = &mine == &ch.senders_ ? channel_side::send : channel_side::recv;
   return ch.outcome_of(node, how, side, unbounded);
 }
@@ -81,24 +82,23 @@ channel_status channel_base::outcome_of(channel_node& node, waiter::outcome how,
                                         const wait_bounds& bounds) {
   waiter& self = *node.owner;
   while (how == waiter::done && node.has_stalled) [[unlikely]] {
-      mu_.lock();
-      if (node.result != channel_node::state::stalled) {  // served since
-        mu_.unlock();
-        break;
-      }
-      node.result = channel_node::state::waiting;  // still first in its queue
-      node.has_stalled = false;
-      self.rearm();
+    mu_.lock();
+    if (node.result != channel_node::state::stalled) {  // served since
       mu_.unlock();
-      how = wait_within(self, bounds, {site_of(side, bounds.none()), this});
+      break;
     }
+    node.result = channel_node::state::waiting;  // still first in its queue
+    node.has_stalled = false;
+    self.rearm();
+    mu_.unlock();
+    how = wait_within(self, bounds, {site_of(side, bounds.none()), this});
+  }
   if (how != waiter::done) [[unlikely]] {
     const std::lock_guard relock(mu_);
     if (node.linked()) queue(side).erase(node);
     return status_of(how, bounds);
   }
-  if (node.failure) [[unlikely]]
-    std::rethrow_exception(std::move(node.failure));
+  if (node.failure) [[unlikely]] std::rethrow_exception(std::move(node.failure));
   return node.result == channel_node::state::done ? channel_status::ok : channel_status::closed;
 }
 

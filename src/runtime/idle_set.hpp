@@ -30,8 +30,7 @@ class alignas(cache_line_bytes) idle_set {
   /// After a push to a worker's own queue. One fence that costs nothing and one load, unless somebody sleeps.
   void notice_local_push() noexcept {
     light_fence();
-    if ((counts_.load(std::memory_order_relaxed) & (asleep_bits | full_fences)) != 0) [[unlikely]]
-      look_closer();
+    if ((counts_.load(std::memory_order_relaxed) & (asleep_bits | full_fences)) != 0) [[unlikely]] look_closer();
   }
   /// After a push from outside, which no running worker notices at once.
   void notice_outside_push() noexcept;
@@ -95,7 +94,7 @@ class alignas(cache_line_bytes) idle_set {
 
   std::atomic<std::uint64_t> counts_{fences_are_asymmetric() ? 0 : full_fences};
   std::atomic<worker*> watcher_{nullptr};
-  worker* told_ = nullptr;  // set before there are threads
+  worker* told_ = nullptr;           // set before there are threads
   thread_lock lock_;
   intrusive_list<worker> sleepers_;  // guarded by lock_; the last to sleep first: its cache is the warmest
 };

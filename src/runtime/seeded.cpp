@@ -27,23 +27,20 @@ seeded* driver_here() noexcept {
 }
 
 constexpr substitutes seeded_substitutes{
-    .now =
-        []() noexcept {
-          const seeded* s = driver_here();
-          return s != nullptr ? s->now() : std::chrono::steady_clock::now();
-        },
-    .random_bits =
-        []() noexcept {
-          seeded* s = driver_here();
-          return s != nullptr ? s->schedule.bits() : 0;
-        },
-    .hold_preemption =
-        [](int change) noexcept {
-          worker* w = current_worker();
-          if (w == nullptr || w->owner.driver() == nullptr || w->current() == nullptr) return;
-          w->owner.driver()->hold(change);
-          if (change < 0) w->preempt();
-        }};
+    .now = []() noexcept {
+      const seeded* s = driver_here();
+      return s != nullptr ? s->now() : std::chrono::steady_clock::now();
+    },
+    .random_bits = []() noexcept {
+      seeded* s = driver_here();
+      return s != nullptr ? s->schedule.bits() : 0;
+    },
+    .hold_preemption = [](int change) noexcept {
+      worker* w = current_worker();
+      if (w == nullptr || w->owner.driver() == nullptr || w->current() == nullptr) return;
+      w->owner.driver()->hold(change);
+      if (change < 0) w->preempt();
+    }};
 
 std::mutex substituted_mutex;
 int drivers = 0;  // guarded by substituted_mutex
@@ -170,8 +167,7 @@ void seeded::abandon(scheduler& s) {
         if (f->guest || std::exchange(f->linked_in_boost, false)) f->context()->detach();
         intrusive_list<fiber>::erase(*f);
 #ifdef BOOST_USE_ASAN
-        if (f->stack)
-          __lsan_register_root_region(f->stack.low, f->stack.bytes);  // reported already; what it holds is not lost
+        if (f->stack) __lsan_register_root_region(f->stack.low, f->stack.bytes);  // reported already; what it holds is not lost
 #endif
       }
       f = following;
@@ -228,8 +224,7 @@ bool seeded::outside_busy(scheduler& s) noexcept {
   if (threads > threads_before_) return true;
   threads_before_ = threads;  // one of those before has ended
   return !scheduler_registry::all_of([&](scheduler& other) {
-    return &other == &s ||
-           std::find(runtimes_before_.begin(), runtimes_before_.end(), &other) != runtimes_before_.end();
+    return &other == &s || std::find(runtimes_before_.begin(), runtimes_before_.end(), &other) != runtimes_before_.end();
   });
 }
 
@@ -250,8 +245,7 @@ void seeded_session::set_length(std::uint64_t decisions) noexcept { driver_->set
 
 void seeded_session::run(std::uint64_t seed, std::function<void()> f, next_seed next, start_site where) {
   if (driver_here() != nullptr) {
-    throw std::logic_error(
-        "spool::testing: called on a fiber of a bubble, which has its schedule already. Call it outside");
+    throw std::logic_error("spool::testing: called on a fiber of a bubble, which has its schedule already. Call it outside");
   }
   waiter caller;
   driver_->ask({seed, std::move(f), std::move(next), where, &caller});

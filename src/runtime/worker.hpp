@@ -33,14 +33,14 @@ class alignas(cache_line_bytes) worker : public list_hook {
   worker(scheduler& owner, unsigned index);
   ~worker();
   void start();
-  void await_start();  // throws what kept it from starting
+  void await_start();                    // throws what kept it from starting
   void join();
 
   // On a fiber of this worker. Each returns when the fiber is resumed, maybe on another worker's thread.
-  void park() noexcept;                   // published as parked once off its stack
-  void park(biased_lock& held) noexcept;  // the same; releases `held`, where who wakes it finds it
+  void park() noexcept;                  // published as parked once off its stack
+  void park(biased_lock& held) noexcept;   // the same; releases `held`, where who wakes it finds it
   void yield() noexcept;
-  void retire(fiber* next) noexcept;  // a runner without a task: wait for one, and let `next` (or home) go on
+  void retire(fiber* next) noexcept;     // a runner without a task: wait for one, and let `next` (or home) go on
 
   /// Whoever has just been resumed on this thread: finishes what the fiber left behind that ran before.
   void arrive() noexcept {
@@ -53,7 +53,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   /// The next item of this worker's own queues; null when it is time to go home.
   runnable* pick_local() noexcept;
 
-  void push(runnable& r) noexcept;  // this worker's thread only
+  void push(runnable& r) noexcept;       // this worker's thread only
   void push_next(fiber& f) noexcept;
   /// A pinned fiber becomes ready; from any thread.
   [[gnu::noinline]] void push_pinned(fiber& f) noexcept;
@@ -79,9 +79,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
     end_turn();
     return self != nullptr ? self->on->as_caller() : as_caller();
   }
-  void count_spawned() noexcept {
-    spawned_.store(spawned_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-  }
+  void count_spawned() noexcept { spawned_.store(spawned_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
   void count_finished() noexcept {
     finished_.store(finished_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   }
@@ -122,11 +120,11 @@ class alignas(cache_line_bytes) worker : public list_hook {
   run_queue queue;
   std::atomic<std::uint64_t> spawned_{0};
   std::atomic<std::uint64_t> finished_{0};
-  std::atomic<std::uint64_t> switches_{0};  // grows while the worker goes from fiber to fiber; the monitor's pulse
-  std::atomic<bool> attention_{false};      // something waits at home: a remote wake-up of Boost's, a pinned fiber
-  std::atomic<std::uint32_t> sleep_word_{awake};              // see idle_set
+  std::atomic<std::uint64_t> switches_{0};     // grows while the worker goes from fiber to fiber; the monitor's pulse
+  std::atomic<bool> attention_{false};         // something waits at home: a remote wake-up of Boost's, a pinned fiber
+  std::atomic<std::uint32_t> sleep_word_{awake};   // see idle_set
   std::atomic<time_point> boost_deadline{time_point::max()};  // the earliest of Boost's sleepers here
-  bool asleep_in_set = false;                                 // guarded by idle_set's lock
+  bool asleep_in_set = false;                  // guarded by idle_set's lock
   void wake_thread() noexcept;
   /// From any thread: it neither sleeps nor naps.
   bool runs() const noexcept { return sleep_word_.load(std::memory_order_relaxed) == awake; }
@@ -134,8 +132,8 @@ class alignas(cache_line_bytes) worker : public list_hook {
   std::uint64_t random() noexcept;
   /// Operations of its fibers so far, and their switches. From any thread: a moment's truth, off by a turn at worst.
   std::uint64_t steps() const noexcept {
-    return switches_.load(std::memory_order_relaxed) + ended_turns_.load(std::memory_order_relaxed) +
-           operations_per_turn - budget_.load(std::memory_order_relaxed);
+    return switches_.load(std::memory_order_relaxed) + ended_turns_.load(std::memory_order_relaxed) + operations_per_turn -
+           budget_.load(std::memory_order_relaxed);
   }
 
  private:
@@ -146,9 +144,9 @@ class alignas(cache_line_bytes) worker : public list_hook {
   static constexpr std::size_t most_nodes = 4096;
   static constexpr unsigned most_patience = 4;
 
-  void run() noexcept;  // the thread
+  void run() noexcept;                              // the thread
   void set_up();
-  void loop() noexcept;  // at home
+  void loop() noexcept;                             // at home
   // The same for a seeded runtime, see worker_seeded.cpp.
   void loop_seeded() noexcept;
   void gather() noexcept;
@@ -175,54 +173,54 @@ class alignas(cache_line_bytes) worker : public list_hook {
 
   void switch_to(fiber& to, after what) noexcept;
   [[gnu::noinline]] void switch_home(after what) noexcept;
-  void prepare(fiber& to) noexcept;         // bookkeeping before `to` is resumed here
-  void link_into_boost(fiber& f) noexcept;  // for what follows in Boost's own code
-  void resume(fiber& to) noexcept;          // prepared before; returns when who called it is resumed
+  void prepare(fiber& to) noexcept;                 // bookkeeping before `to` is resumed here
+  void link_into_boost(fiber& f) noexcept;          // for what follows in Boost's own code
+  void resume(fiber& to) noexcept;                  // prepared before; returns when who called it is resumed
   [[gnu::noinline]] void resume_inside_boost(fiber& to) noexcept;
-  void finish_switch() noexcept;                          // does after_ for left_
+  void finish_switch() noexcept;                    // does after_ for left_
   [[gnu::noinline]] fiber* runner_for(task& t) noexcept;  // null: no stack; the task was put aside
-  [[gnu::noinline]] runnable* pick_pinned() noexcept;     // or of the queue, by turns
+  [[gnu::noinline]] runnable* pick_pinned() noexcept;   // or of the queue, by turns
   void leave_for(runnable* next, after what) noexcept;
-  void end_turn() noexcept;  // of a fiber whose budget is spent
+  void end_turn() noexcept;                         // of a fiber whose budget is spent
   void renew_budget() noexcept {
     const unsigned spent = operations_per_turn - budget_.load(std::memory_order_relaxed);
     ended_turns_.store(ended_turns_.load(std::memory_order_relaxed) + spent, std::memory_order_relaxed);
     budget_.store(operations_per_turn, std::memory_order_relaxed);
   }
-  [[gnu::noinline]] void receive(fiber& moved) noexcept;  // from the worker that it left
+  [[gnu::noinline]] void receive(fiber& moved) noexcept;              // from the worker that it left
 
   // The owner thread's alone.
   fiber* current_ = nullptr;
   fiber* left_ = nullptr;
   after after_ = after::nothing;
-  biased_lock* held_ = nullptr;  // with after::unlock
+  biased_lock* held_ = nullptr;    // with after::unlock
   unsigned picks_left_ = picks_between_polls;
   std::atomic<unsigned> budget_{operations_per_turn};
   std::atomic<std::uint64_t> ended_turns_{0};  // operations in turns that have ended
   boost::fibers::context* home_ = nullptr;
   boost::fibers::context* dispatcher_ = nullptr;
   boost::fibers::scheduler* boost_scheduler_ = nullptr;
-  bool boost_in_use_ = false;  // somebody waited in a Boost primitive: its dispatcher needs turns
+  bool boost_in_use_ = false;      // somebody waited in a Boost primitive: its dispatcher needs turns
   bool dispatcher_may_idle_ = false;
   exception_state* exceptions_ = nullptr;
   runner_cache idle_runners_;
   stack_cache new_stacks_;
   void* nodes_ = nullptr;
   std::size_t node_count_ = 0;
-  runnable_chain pinned_;      // ready pinned fibers
-  bool retry_stacks_ = false;  // the kernel may have memory again: try the starved tasks
+  runnable_chain pinned_;          // ready pinned fibers
+  bool retry_stacks_ = false;      // the kernel may have memory again: try the starved tasks
   bool pinned_turn_ = false;
   bool serving_reactor_ = false;
   std::chrono::nanoseconds nap_{};
-  unsigned patience_ = 0;  // times to linger in vain
+  unsigned patience_ = 0;          // times to linger in vain
   std::uint64_t random_state_;
-  unsigned contentions_ = 0;  // in the present burst
-  bool contended_ = false;    // the last burst was a short one
-  bool bounced_ = false;      // a fiber has moved away since this worker last robbed another
+  unsigned contentions_ = 0;       // in the present burst
+  bool contended_ = false;         // the last burst was a short one
+  bool bounced_ = false;           // a fiber has moved away since this worker last robbed another
   time_point burst_began_{};
   std::uint32_t withdrawals_seen_ = withdrawals_from(bias.id());
   time_point biases_from_{};
-  fiber* mover_ = nullptr;  // goes to destination_ once its operation is complete
+  fiber* mover_ = nullptr;         // goes to destination_ once its operation is complete
   worker* destination_ = nullptr;
   std::atomic<runnable*> pinned_inbox_{nullptr};
   std::atomic<runnable*> moved_{nullptr};  // fibers that came from other workers, last first

@@ -17,13 +17,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr unsigned burst = 32;  // contentions per look at the clock
+constexpr unsigned burst = 32;          // contentions per look at the clock
 #ifdef BOOST_USE_TSAN
-constexpr auto short_interval = 40us;  // everything takes as much longer
+constexpr auto short_interval = 40us;   // everything takes as much longer
 #else
 constexpr auto short_interval = 400ns;  // between two of them: moving costs less than going on
 #endif
-constexpr auto per_withdrawal = 1ms;    // without a bias
+constexpr auto per_withdrawal = 1ms;  // without a bias
 constexpr std::uint8_t mark_lasts = 4;  // in units of the mark's clock
 
 /// About a millisecond each.
@@ -61,8 +61,7 @@ bool worker::may_take_bias() noexcept {
   if (!fences_are_asymmetric()) return false;
   const std::uint32_t withdrawn = withdrawals_from(bias.id());
   const time_point now = clock::now();
-  biases_from_ =
-      std::max(biases_from_, now) + (withdrawn - std::exchange(withdrawals_seen_, withdrawn)) * per_withdrawal;
+  biases_from_ = std::max(biases_from_, now) + (withdrawn - std::exchange(withdrawals_seen_, withdrawn)) * per_withdrawal;
   return now >= biases_from_;
 }
 

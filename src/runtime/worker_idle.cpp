@@ -13,16 +13,16 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto look_again_after = 3us;     // between the two looks at a queue
-constexpr auto tiny_task = 500ns;          // below this a task costs less where it is than on another core
-constexpr auto tolerable_backlog = 100us;  // of tiny tasks
-constexpr auto talking_step = 150ns;       // who makes a step this often talks more than it computes
-constexpr auto tolerable_talk = 1ms;       // backlog of fibers that talk
-constexpr auto rest_before_trim = 10ms;    // a worker that rests this long ends runners that it has to spare
+constexpr auto look_again_after = 3us;       // between the two looks at a queue
+constexpr auto tiny_task = 500ns;            // below this a task costs less where it is than on another core
+constexpr auto tolerable_backlog = 100us;    // of tiny tasks
+constexpr auto talking_step = 150ns;         // who makes a step this often talks more than it computes
+constexpr auto tolerable_talk = 1ms;         // backlog of fibers that talk
+constexpr auto rest_before_trim = 10ms;       // a worker that rests this long ends runners that it has to spare
 constexpr auto first_nap = 20us;
 constexpr auto longest_nap = 250us;
 constexpr auto longest_linger = 10us;
-constexpr auto short_rest = 50us;  // whose end lingering might have spared the caller
+constexpr auto short_rest = 50us;            // whose end lingering might have spared the caller
 constexpr auto stack_retry = 5ms;
 
 }  // namespace
@@ -41,8 +41,7 @@ runnable* worker::find_runnable() noexcept {
 /// Everything that running fibers put off: timers, work from outside, pinned fibers, Boost's dispatcher.
 void worker::poll() noexcept {
   picks_left_ = picks_between_polls;
-  const bool attention =
-      attention_.load(std::memory_order_relaxed) && attention_.exchange(false, std::memory_order_acq_rel);
+  const bool attention = attention_.load(std::memory_order_relaxed) && attention_.exchange(false, std::memory_order_acq_rel);
   if (attention) {
     drain_pinned_inbox();
     drain_moved();

@@ -185,8 +185,7 @@ class channel_base {
       holds_.store(left, std::memory_order_relaxed);
       last = without_handles_ && left == 0;
     });
-    if (last) [[unlikely]]
-      manage_(*this, action::destroy);
+    if (last) [[unlikely]] manage_(*this, action::destroy);
   }
 
   /// Counted endpoints. The last sender to leave closes; the last receiver closes and destroys what nobody will receive.
@@ -267,8 +266,7 @@ class channel_handle {
 
   /// The channel; null if nil. A moved-from handle: std::logic_error that names the operation.
   channel_base* get(const char* operation) const {
-    if (usable()) [[likely]]
-      return base_;
+    if (usable()) [[likely]] return base_;
     if (base_ == nullptr) throw_moved_from(operation);
     return nullptr;
   }

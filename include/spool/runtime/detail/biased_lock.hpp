@@ -74,12 +74,10 @@ class biased_lock {
   static constexpr std::uint8_t unbiased = 128;  // plus the id of who took it last
 
   bool enter_owned(bias_id self) noexcept {
-    if (bias_.load(std::memory_order_relaxed) != self || owned_.load(std::memory_order_acquire)) [[unlikely]]
-      return false;
+    if (bias_.load(std::memory_order_relaxed) != self || owned_.load(std::memory_order_acquire)) [[unlikely]] return false;
     owned_.store(true, std::memory_order_relaxed);
     light_fence();
-    if (bias_.load(std::memory_order_relaxed) == self) [[likely]]
-      return true;
+    if (bias_.load(std::memory_order_relaxed) == self) [[likely]] return true;
     owned_.store(false, std::memory_order_release);
     return false;
   }
@@ -92,7 +90,7 @@ class biased_lock {
   std::atomic<std::uint8_t> bias_{unbiased};  // below `unbiased`: whose it is
   std::uint8_t owner_ = 0;                    // who had the bias first; guarded by the lock, as the next
   bool held_by_owner_ = false;
-  std::uint16_t taken_alone_ = 0;  // by shared_, in a row by one worker
+  std::uint16_t taken_alone_ = 0;             // by shared_, in a row by one worker
   contention_mark mark_;
 };
 
