@@ -3,8 +3,7 @@
 // Thread 0 is a worker's, and gets the bias after two times in a row; the others take the lock, withdraw the bias, and
 // one of them is a worker, too. Relacy watches what the lock guards: two threads that touch it without an order between
 // them are reported. All schedules with at most two switches that are not forced, and random ones; a million of these
-// with SPOOL_TEST_LONG=1. --without-fence plants a bug: who withdraws a bias does
-// not issue it.
+// with SPOOL_TEST_LONG=1. --without-fence plants a bug: who withdraws a bias issues no heavy fence.
 #include "model_fence.hpp"
 #include "model_pause.hpp"
 #include "model_run.hpp"

@@ -2,8 +2,8 @@
 //
 // Plain threads send and receive, waiting and trying by turns, and the last sender closes: every message arrives once,
 // those of a sender in their order, and what was sent is seen by who receives it. A close while a sender waits leaves
-// neither a message nor a thread behind. A channel ends once, with its last handle or the last case that holds it. Tried are all schedules with at most two switches that are not forced, and
-// random ones; a million of these with SPOOL_TEST_LONG=1. Shipped are the channel, its lock and how a plain thread
+// neither a message nor a thread behind. A channel ends once, with its last handle or the last case that holds it. Tried
+// are all schedules with at most two switches that are not forced, and random ones; a million of these with SPOOL_TEST_LONG=1. Shipped are the channel, its lock and how a plain thread
 // waits; the futex is the model's. Select, deadlines and contexts are not tried, and Relacy sees the messages, not the
 // other plain fields. --relaxed-unlock plants a bug: the lock's release is a relaxed store.
 #include "model_run.hpp"

@@ -12,36 +12,15 @@
 
 namespace {
 
+using model::find_work;
+using model::running;
+using model::workers_here;
 using spool::detail::task;
 using spool::detail::worker;
 
-model::engine* running = nullptr;
-unsigned workers_here = 0;
-
-// The worker's home, without fibers.
-auto find_work(worker& w);
-template <auto Member>
-struct open_home {
-  friend auto find_work(worker& w) { return (w.*Member)(); }
-};
-template struct open_home<&worker::find_runnable>;
-
 }  // namespace
 
-namespace spool::detail {
-
-worker* current_worker() noexcept {
-  const auto thread = static_cast<unsigned>(rl::ctx().threadx_->index_);
-  return running != nullptr && thread < workers_here ? &running->at(thread) : nullptr;
-}
-void waiter::wake_thread() noexcept { RL_ASSERT(false); }
-
-}  // namespace spool::detail
-
-void boost::fibers::context::attach(context*) noexcept { RL_ASSERT(false); }
-void boost::fibers::context::detach() noexcept { RL_ASSERT(false); }
 void boost::fibers::context::resume() noexcept { RL_ASSERT(false); }
-void boost::fibers::context::resume(context*) noexcept { RL_ASSERT(false); }
 
 namespace {
 

@@ -1,7 +1,7 @@
 // A runtime whose threads are the model's: the scheduler, its workers, how they find work, switch and sleep, as they
 // ship. Time is 10 us later whenever somebody looks. There are no timers, no reactor, no pinned fibers, no helpers, no
-// stacks for tasks, and a monitor that never finds anything. A model says on whose thread it is (current_worker), and
-// what a switch of contexts does. The flag and the order plant bugs.
+// stacks for tasks, and a monitor that never finds anything. A model says what a switch of contexts does. The
+// flag and the order plant bugs.
 #pragma once
 
 #include "model_run.hpp"
@@ -124,4 +124,31 @@ class engine {
   std::vector<std::unique_ptr<spool::detail::timer_queue>> timers_;
 };
 
+inline engine* running = nullptr;   // while a schedule is played
+inline unsigned workers_here = 0;  // the first threads are theirs
+
+inline unsigned thread_index() { return static_cast<unsigned>(rl::ctx().threadx_->index_); }
+
+// The worker's home, without fibers.
+auto find_work(spool::detail::worker& w);
+template <auto Member>
+struct open_home {
+  friend auto find_work(spool::detail::worker& w) { return (w.*Member)(); }
+};
+template struct open_home<&spool::detail::worker::find_runnable>;
+
 }  // namespace model
+
+namespace spool::detail {
+
+worker* current_worker() noexcept {
+  const bool on_worker = model::running != nullptr && model::thread_index() < model::workers_here;
+  return on_worker ? &model::running->at(model::thread_index()) : nullptr;
+}
+void waiter::wake_thread() noexcept { RL_ASSERT(false); }
+
+}  // namespace spool::detail
+
+void boost::fibers::context::attach(context*) noexcept { RL_ASSERT(false); }
+void boost::fibers::context::detach() noexcept { RL_ASSERT(false); }
+void boost::fibers::context::resume(context*) noexcept { RL_ASSERT(false); }

@@ -22,25 +22,23 @@ using spool::detail::task;
 using spool::detail::waiter;
 using spool::detail::worker;
 
-model::engine* running = nullptr;
-unsigned workers_here = 0;
+using model::find_work;
+using model::running;
+using model::workers_here;
 
-// The worker's home and what it keeps to itself.
-auto find_work(worker& w);
+// What a worker keeps to itself.
 void resume_at_home(worker& w, runnable* r);
 void prepare(worker& w, fiber& f);
 fiber*& current(worker& w);
 exception_state*& exceptions(worker& w);
-template <auto Find, auto Resume, auto Prepare, auto Current, auto Exceptions>
+template <auto Resume, auto Prepare, auto Current, auto Exceptions>
 struct open_worker {
-  friend auto find_work(worker& w) { return (w.*Find)(); }
   friend void resume_at_home(worker& w, runnable* r) { (w.*Resume)(r); }
   friend void prepare(worker& w, fiber& f) { (w.*Prepare)(f); }
   friend fiber*& current(worker& w) { return w.*Current; }
   friend exception_state*& exceptions(worker& w) { return w.*Exceptions; }
 };
-template struct open_worker<&worker::find_runnable, &worker::resume_from_home, &worker::prepare, &worker::current_,
-                            &worker::exceptions_>;
+template struct open_worker<&worker::resume_from_home, &worker::prepare, &worker::current_, &worker::exceptions_>;
 
 /// One of the model's, with a context of which only the room is there.
 class model_fiber : public fiber {
@@ -63,25 +61,16 @@ struct stacks {
 };
 stacks* playing = nullptr;
 
-unsigned thread_index() { return static_cast<unsigned>(rl::ctx().threadx_->index_); }
-
 }  // namespace
 
 namespace spool::detail {
 
-worker* current_worker() noexcept {
-  return running != nullptr && thread_index() < workers_here ? &running->at(thread_index()) : nullptr;
-}
-void waiter::wake_thread() noexcept { RL_ASSERT(false); }
 fiber::fiber(scheduler& s, boost::fibers::context* ctx, bool is_guest) noexcept
     : runnable(kind::fiber), fiber_properties(ctx), owner(s), guest(is_guest) {}
 fiber::~fiber() = default;
 
 }  // namespace spool::detail
 
-void boost::fibers::context::attach(context*) noexcept { RL_ASSERT(false); }
-void boost::fibers::context::detach() noexcept { RL_ASSERT(false); }
-void boost::fibers::context::resume(context*) noexcept { RL_ASSERT(false); }
 void boost::fibers::context::resume() noexcept {
   worker& me = *spool::detail::current_worker();
   current(me) == nullptr ? playing->leave_for_home(me) : playing->go_on(me);
