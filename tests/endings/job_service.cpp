@@ -86,6 +86,8 @@ class job_service {
                            .signals = {SIGTERM},
                            .ignore_repeats_for = milliseconds(0)}) {
     for (const std::string& job : book.pending()) accepted_[job];
+    // It takes a moment, so that a second signal may come before any drain step has begun.
+    shutdown_.on_stop("doors", [] { spool::this_fiber::sleep_for(milliseconds(5)); });
     shutdown_.on_drain("producers", [this] { producers_.wait(); });
     shutdown_.add("jobs", pool_);
   }
@@ -108,7 +110,9 @@ class job_service {
       });
     }
     for (int i = 1; i < args_.producers; ++i) producers_.go([this, i] { produce(i); });
-    return shutdown_.wait();
+    spool::shutdown_summary summary = shutdown_.wait();
+    producers_.wait();  // an end that skipped its drain step has not waited for one between its note and its submit
+    return summary;
   }
 
   /// Prints what was accepted and has not been done: "abandoned" if it will not be, "left" if it may yet be.
