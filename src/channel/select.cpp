@@ -1,6 +1,7 @@
 // How a select proceeds:
 //   1. Look at all cases and try those that seem ready, in random order. Nothing is registered yet, so an operation claims
-//      its peer only; two selects that face each other cannot both be claimed.
+//      its peer only; two selects that face each other cannot both be claimed. Where the cases are known by type, this step
+//      is select_by_type.hpp's.
 //   2. Lock every channel involved, in order of address, and look again: now "none is ready" holds at one instant. A
 //      select with `otherwise` ends here; any other joins every queue before it unlocks.
 //   3. Wait. Whoever claims names the case (outcome = index + 1). Then leave the other queues.
@@ -13,6 +14,7 @@
 #include "scratch.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <functional>
 #include <optional>
 #include <stdexcept>
@@ -22,7 +24,7 @@ namespace spool::detail {
 namespace {
 
 constexpr std::size_t cases_on_stack = 16;
-constexpr std::size_t none = ~std::size_t{0};
+constexpr std::size_t none = no_case;
 constexpr selection nothing{none, false};
 
 /// In order of address, each once.
@@ -31,6 +33,9 @@ using channel_set = scratch<channel_base*, cases_on_stack>;
 channel_side side_of(const select_op& op) noexcept {
   return op.what() == select_op::kind::send ? channel_side::send : channel_side::recv;
 }
+
+/// A number below `count`, each with the same chance.
+std::size_t draw_of(std::size_t count) noexcept { return (random_bits() >> 32) * count >> 32; }
 
 /// The cases that seem ready, from which one after the other is drawn at random, each with the same chance.
 class ready_cases {
@@ -46,7 +51,7 @@ class ready_cases {
   void clear() noexcept { count_ = 0; }
 
   std::size_t draw() noexcept {
-    const std::size_t drawn = count_ == 1 ? 0 : (random_bits() >> 32) * count_ >> 32;
+    const std::size_t drawn = count_ == 1 ? 0 : draw_of(count_);
     const std::size_t i = places_.begin()[drawn];
     places_.begin()[drawn] = places_.begin()[--count_];
     return i;
@@ -302,20 +307,25 @@ selection selector::wait(channel_set& channels) {
   }
 }
 
-[[gnu::noinline]] selection choose_slowly(std::span<select_op* const> cases, bool others, std::size_t otherwise,
-                                          fiber* self) {
-  return selector(cases, others, otherwise, self).choose();
-}
-
 [[noreturn]] void throw_two_otherwise() {
   throw std::logic_error("select has more than one otherwise: give it one at most");
 }
 
 }  // namespace
 
-/// Step 1.
+std::size_t draw_bit(std::uint32_t bits) noexcept {
+  const auto count = static_cast<std::uint32_t>(std::popcount(bits));
+  for (std::size_t before = draw_of(count); before > 0; --before) bits &= bits - 1;
+  return static_cast<std::size_t>(std::countr_zero(bits));
+}
+
+selection choose_slowly(std::span<select_op* const> cases, bool others, std::size_t otherwise, fiber* self) {
+  return selector(cases, others, otherwise, self).choose();
+}
+
+/// Step 1 of cases that are not known by type.
 selection choose(std::span<select_op* const> cases) {
-  fiber* const self = spend_budget().self;
+  const caller me = spend_budget();
   ready_cases ready(cases.size());
   std::size_t otherwise = none;
   bool others = false;
@@ -330,11 +340,11 @@ selection choose(std::span<select_op* const> cases) {
     const std::size_t i = ready.draw();
     select_op& op = *cases[i];
     if (!op.on_channel()) return {i, true};
-    channel_section section(op.channel->lock(), self);
+    channel_section section(op.channel->lock(), me);
     const channel_step step = op.commit(section.woken);
     if (step != channel_step::blocked) return {i, step == channel_step::done};
   }
-  return choose_slowly(cases, others, otherwise, self);
+  return choose_slowly(cases, others, otherwise, me.self);
 }
 
 void throw_select_on_nothing() {

@@ -1,7 +1,7 @@
 // select: waits for the first of several channel operations, contexts, futures and timeouts. Go: the select statement.
 #pragma once
 
-#include <spool/channel/detail/select_cases.hpp>
+#include <spool/channel/detail/select_by_type.hpp>
 
 #include <chrono>
 #include <concepts>
@@ -106,12 +106,17 @@ template <class... Cases>
 requires(detail::Selectable<Cases>&&...) std::size_t select(Cases&&... cases) {
   static_assert((0 + ... + int{detail::is_otherwise<std::remove_cvref_t<Cases>>}) <= 1,
                 "a select has at most one otherwise");
-  using detail::op_of;
-  detail::select_op* const ops[] = {&op_of(cases)..., nullptr};
-  const detail::selection chosen = detail::choose({ops, sizeof...(cases)});
-  [[maybe_unused]] std::size_t i = 0;
-  (void)(... || (i++ == chosen.index && (op_of(cases).run(chosen.taken), true)));
-  return chosen.index;
+  constexpr bool some = sizeof...(cases) > 0 && sizeof...(cases) <= detail::most_known_cases;
+  if constexpr (some && (detail::KnownCase<std::remove_cvref_t<Cases>> && ...)) {
+    return detail::select_by_type(cases...);
+  } else {
+    using detail::op_of;
+    detail::select_op* const ops[] = {&op_of(cases)..., nullptr};
+    const detail::selection chosen = detail::choose({ops, sizeof...(cases)});
+    [[maybe_unused]] std::size_t i = 0;
+    (void)(... || (i++ == chosen.index && (op_of(cases).run(chosen.taken), true)));
+    return chosen.index;
+  }
 }
 
 /// The same for a number of cases known at run time. More than one `otherwise`: std::logic_error. Go: reflect.Select.

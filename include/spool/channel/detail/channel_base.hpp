@@ -108,7 +108,7 @@ inline void wake_chain(channel_node* woken, fiber* waker) noexcept {
 /// Holds a channel's lock; on leaving, also by an exception, unlocks and then wakes.
 class channel_section {
  public:
-  channel_section(biased_lock& mu, fiber* self) noexcept : mu_(&mu), self_(self) { mu.lock(); }
+  channel_section(biased_lock& mu, const caller& me) noexcept : mu_(&mu), self_(me.self) { mu.lock(me.bias); }
   channel_section(biased_lock& mu, fiber* self, std::adopt_lock_t) noexcept : mu_(&mu), self_(self) {}
   ~channel_section() {
     if (mu_ == nullptr) return;

@@ -52,15 +52,13 @@ class case_handle<channel<T>> {
 };
 
 template <class Handle, class F>
-class recv_case final : public select_op {
+class recv_case final : public select_op_of<select_op::kind::recv> {
   using value_type = typename Handle::value_type;
   static_assert(std::is_invocable_v<F&, std::optional<value_type>> || std::is_invocable_v<F&>,
                 "the handler of on_recv takes a std::optional<T>, or nothing");
 
  public:
-  recv_case(const Handle& from, F f) : select_op(kind::recv), from_(from, "on_recv"), f_(std::move(f)) {
-    channel = from_.channel();
-  }
+  recv_case(const Handle& from, F f) : from_(from, "on_recv"), f_(std::move(f)) { channel = from_.channel(); }
 
   channel_step commit(channel_node*& woken) override {
     return static_cast<channel_core<value_type>*>(channel)->recv_locked(value_, woken);
@@ -85,39 +83,40 @@ class recv_case final : public select_op {
 
 /// `Value` is T, to be moved from when the case commits, or const T, of which every select sends a copy.
 template <class Handle, class Value, class F>
-class send_case final : public select_op {
+class send_case final : public select_op_of<select_op::kind::send> {
   using value_type = typename Handle::value_type;
-  static constexpr bool copies = std::is_const_v<Value>;
   static_assert(std::is_invocable_v<F&, bool> || std::is_invocable_v<F&>,
                 "the handler of on_send takes a bool (false: closed), or nothing");
 
  public:
+  static constexpr bool prepares = std::is_const_v<Value>;
+
   send_case(const Handle& to, Value& value, F f)
-      : select_op(kind::send, copies), to_(to, "on_send"), value_(std::addressof(value)), f_(std::move(f)) {
+      : select_op_of(prepares), to_(to, "on_send"), value_(std::addressof(value)), f_(std::move(f)) {
     channel = to_.channel();
   }
 
   void prepare() override {
     // User code (a copy) and allocation stay outside the lock.
-    if constexpr (copies) {
+    if constexpr (prepares) {
       if (channel != nullptr && !channel->closed()) copy_.emplace(*value_);
     }
   }
   channel_step commit(channel_node*& woken) override {
-    if constexpr (copies) {
+    if constexpr (prepares) {
       if (!copy_) return channel_step::closed;
     }
     return static_cast<channel_core<value_type>*>(channel)->send_locked(*static_cast<value_type*>(slot()), woken);
   }
   void* slot() noexcept override {
-    if constexpr (copies) {
+    if constexpr (prepares) {
       return std::addressof(*copy_);
     } else {
       return value_;
     }
   }
   void run(bool taken) override {
-    if constexpr (copies) copy_.reset();
+    if constexpr (prepares) copy_.reset();
     if constexpr (std::is_invocable_v<F&, bool>) {
       std::invoke(f_, taken);
     } else {
@@ -129,13 +128,13 @@ class send_case final : public select_op {
   case_handle<Handle> to_;
   Value* value_;
   F f_;
-  std::conditional_t<copies, std::optional<value_type>, std::monostate> copy_;
+  std::conditional_t<prepares, std::optional<value_type>, std::monostate> copy_;
 };
 
 template <class F>
-class done_case final : public select_op {
+class done_case final : public select_op_of<select_op::kind::done> {
  public:
-  done_case(const context& ctx, F f) : select_op(kind::done), ctx_(ctx), f_(std::move(f)) {}
+  done_case(const context& ctx, F f) : ctx_(ctx), f_(std::move(f)) {}
   bool ready() override { return ctx_.done(); }
   const context* bounding_context() const noexcept override { return &ctx_; }
   void run(bool) override { std::invoke(f_); }
@@ -149,14 +148,14 @@ class done_case final : public select_op {
 
 /// Holds its own reference to the future's state, so that it may outlive the future.
 template <class F>
-class ready_case final : public select_op {
+class ready_case final : public select_op_of<select_op::kind::ready> {
  public:
-  ready_case(future_state_base* state, F f) : select_op(kind::ready), state_(state), f_(std::move(f)) {
+  ready_case(future_state_base* state, F f) : state_(state), f_(std::move(f)) {
     if (state == nullptr) throw_select_on_nothing();
     state->add_reference();
   }
   ready_case(ready_case&& other) noexcept(std::is_nothrow_move_constructible_v<F>)
-      : select_op(std::move(other)), state_(std::move(other.state_)), f_(std::move(other.f_)) {}
+      : select_op_of(std::move(other)), state_(std::move(other.state_)), f_(std::move(other.f_)) {}
 
   bool ready() override { return state_->ready(); }
   void begin_wait() override { around_.emplace(*state_); }
@@ -183,9 +182,9 @@ clock::duration saturated(std::chrono::duration<Rep, Period> d) {
 }
 
 template <class F>
-class timeout_case final : public select_op {
+class timeout_case final : public select_op_of<select_op::kind::timeout> {
  public:
-  timeout_case(clock::duration d, F f) : select_op(kind::timeout), d_(d), f_(std::move(f)) {
+  timeout_case(clock::duration d, F f) : d_(d), f_(std::move(f)) {
     if (d_ <= d_.zero()) deadline = time_point::min();
   }
   void start_timeout() override { deadline = deadline_after(d_); }
@@ -197,9 +196,9 @@ class timeout_case final : public select_op {
 };
 
 template <class F>
-class otherwise_case final : public select_op {
+class otherwise_case final : public select_op_of<select_op::kind::otherwise> {
  public:
-  explicit otherwise_case(F f) : select_op(kind::otherwise), f_(std::move(f)) {}
+  explicit otherwise_case(F f) : f_(std::move(f)) {}
   void run(bool) override { std::invoke(f_); }
 
  private:

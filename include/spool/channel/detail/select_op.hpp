@@ -12,9 +12,10 @@ namespace spool::detail {
 class select_op {
  public:
   enum class kind : std::uint8_t { recv, send, done, ready, timeout, otherwise };
+  friend constexpr bool is_on_channel(kind k) noexcept { return k <= kind::send; }
 
   kind what() const noexcept { return what_; }
-  bool on_channel() const noexcept { return what_ <= kind::send; }
+  bool on_channel() const noexcept { return is_on_channel(what_); }
   bool has_to_prepare() const noexcept { return prepares_; }
 
   /// Of recv and send; null: a nil channel, never chosen.
@@ -44,7 +45,7 @@ class select_op {
   virtual void run(bool taken) = 0;
 
  protected:
-  explicit select_op(kind what, bool prepares = false) noexcept : what_(what), prepares_(prepares) {}
+  select_op(kind what, bool has_to_prepare) noexcept : what_(what), prepares_(has_to_prepare) {}
   select_op(const select_op&) = default;
   select_op(select_op&&) = default;
   select_op& operator=(const select_op&) = delete;
@@ -58,6 +59,19 @@ class select_op {
 struct selection {
   std::size_t index = 0;
   bool taken = true;
+};
+
+inline constexpr std::size_t no_case = ~std::size_t{0};
+
+/// Of a typed case: its kind, and whether it has to prepare, are known without looking at it.
+template <select_op::kind Kind>
+class select_op_of : public select_op {
+ public:
+  static constexpr kind made_as = Kind;
+  static constexpr bool prepares = false;
+
+ protected:
+  explicit select_op_of(bool has_to_prepare = false) noexcept : select_op(Kind, has_to_prepare) {}
 };
 
 /// Waits until a case is ready (or takes the case `otherwise`) and commits exactly one. Does not run its handler.

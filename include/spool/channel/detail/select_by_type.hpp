@@ -1,0 +1,79 @@
+// Step 1 of a select that knows its cases by type: looks at them, draws one that seems ready, commits it and runs its
+// handler, with no virtual call. The other steps are src/channel/select.cpp's.
+#pragma once
+
+#include <spool/channel/detail/select_cases.hpp>
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace spool::detail {
+
+/// Not a select_case, and with nothing to prepare.
+template <class Case>
+concept KnownCase = std::derived_from<Case, select_op> && !Case::prepares;
+
+inline constexpr std::size_t most_known_cases = 8;
+
+/// Steps 2 and 3. `others`: not every case is a channel's; `otherwise`: its index, or no_case.
+selection choose_slowly(std::span<select_op* const> cases, bool others, std::size_t otherwise, fiber* self);
+
+/// One of several bits, each with the same chance: its number.
+std::size_t draw_bit(std::uint32_t bits) noexcept;
+
+template <class Case>
+bool seems_ready(Case& op) {
+  using enum select_op::kind;
+  if constexpr (Case::made_as == recv) {
+    return op.channel != nullptr && !op.channel->recv_would_block();
+  } else if constexpr (Case::made_as == send) {
+    return op.channel != nullptr && !op.channel->send_would_block();
+  } else if constexpr (Case::made_as == timeout) {
+    return op.deadline == time_point::min();
+  } else {
+    return op.ready();
+  }
+}
+
+/// False: somebody was quicker, and nothing was done.
+template <class Case>
+bool commit_and_run(Case& op, const caller& me) {
+  bool taken = true;
+  if constexpr (is_on_channel(Case::made_as)) {
+    channel_section section(op.channel->lock(), me);
+    const channel_step step = op.commit(section.woken);
+    if (step == channel_step::blocked) return false;
+    taken = step == channel_step::done;
+  }
+  op.run(taken);
+  return true;
+}
+
+/// The index of the case that was committed, whose handler has run.
+template <class... Cases>
+std::size_t select_by_type(Cases&... cases) {
+  const caller me = spend_budget();
+  std::uint32_t ready = 0;
+  std::size_t i = 0;
+  ((ready |= std::uint32_t{seems_ready(cases)} << i++), ...);
+  if (ready != 0) {
+    const auto drawn = std::has_single_bit(ready) ? static_cast<std::size_t>(std::countr_zero(ready)) : draw_bit(ready);
+    bool done = false;
+    i = 0;
+    (void)(... || (i++ == drawn && ((done = commit_and_run(cases, me)), true)));
+    if (done) return drawn;
+  }
+
+  constexpr bool others = !(is_on_channel(Cases::made_as) && ...);
+  std::size_t otherwise = no_case;
+  i = 0;
+  (void)(... || (i++, Cases::made_as == select_op::kind::otherwise && ((otherwise = i - 1), true)));
+  select_op* const ops[] = {&cases...};
+  const selection chosen = choose_slowly(ops, others, otherwise, me.self);
+  i = 0;
+  (void)(... || (i++ == chosen.index && (cases.run(chosen.taken), true)));
+  return chosen.index;
+}
+
+}  // namespace spool::detail
