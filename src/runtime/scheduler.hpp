@@ -89,7 +89,7 @@ class scheduler {
   void rename(fiber& f, std::string_view name);
   void report_escaped_exception(const fiber& f) noexcept;
   fiber_info describe(fiber& f, time_point now) const;  // registry lock held
-  std::vector<fiber_info> describe_all();               // without the holders of mutexes
+  std::vector<fiber_info> describe_all();               // without the holders of locks
   std::string describe(const fiber* f) const;           // f may have ended
   spool::stack_usage stack_usage() const;
   std::mutex& registry_mutex() noexcept { return registry_mutex_; }

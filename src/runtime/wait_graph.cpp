@@ -4,13 +4,17 @@
 #include "peek.hpp"
 #include "scheduler.hpp"
 
+#include <spool/runtime/detail/shared_holders.hpp>
+
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
 #include <functional>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
 
 namespace spool::detail {
 
@@ -24,39 +28,83 @@ namespace {
 
 constexpr std::chrono::seconds long_wait{1};
 
-const fiber* last_owner(const void* mutex) noexcept {
-  const fiber* owner = nullptr;
-  return peek(&static_cast<const lock_owner*>(mutex)->last, &owner, sizeof owner) ? owner : nullptr;
+bool is_lock(const char* waits_in) noexcept {
+  return waits_in == mutex_wait || waits_in == shared_mutex_wait || waits_in == shared_mutex_read_wait;
 }
 
-std::string describe_holder(fiber& f) {
-  std::string text = fmt::format("fiber {}", f.ensure_id());
-  return f.name != nullptr ? text + fmt::format(" \"{}\"", *f.name) : text;
+/// What the lock that somebody waits for says; nothing if it is gone. A mutex has one holder, as if it were a writer.
+shared_holders holders_of(const char* waits_in, const void* lock) noexcept {
+  shared_holders found;
+  if (waits_in == mutex_wait) {
+    const fiber* owner = nullptr;
+    if (peek(&static_cast<const lock_owner*>(lock)->last, owner)) found.writer = owner;
+  } else if (!peek(lock, found)) {
+    found = {};
+  }
+  return found;
+}
+
+std::span<const fiber* const> noted_readers(const shared_holders& h) noexcept {
+  return {h.noted, std::min(h.readers, shared_holders::most_noted)};
+}
+
+struct known_fiber {
+  std::uint64_t id = 0;
+  std::string text;  // empty: it has ended
+};
+using known_fibers = std::unordered_map<const fiber*, known_fiber>;
+
+known_fiber describe(fiber& f) {
+  const std::uint64_t id = f.ensure_id();
+  return {id, f.name != nullptr ? fmt::format("fiber {} \"{}\"", id, *f.name) : fmt::format("fiber {}", id)};
+}
+
+std::string describe(const fiber* holder, std::uint64_t waiting, const known_fibers& known) {
+  const auto found = known.find(holder);
+  if (found == known.end()) return {};
+  return found->second.id == waiting ? "itself" : found->second.text;
+}
+
+std::string describe(const shared_holders& h, std::uint64_t waiting, const known_fibers& known) {
+  if (h.readers == 0) {
+    const std::string writer = describe(h.writer, waiting, known);
+    return writer.empty() ? "nobody that is known: a plain thread, or a fiber that has ended" : writer;
+  }
+  std::vector<std::string> names;
+  for (const fiber* reader : noted_readers(h)) {
+    if (std::string name = describe(reader, waiting, known); !name.empty()) names.push_back(std::move(name));
+  }
+  if (names.size() < h.readers) names.push_back(fmt::format("{} unknown", h.readers - names.size()));
+  return fmt::format("{} reader{}: {}", h.readers, h.readers == 1 ? "" : "s", fmt::join(names, ", "));
 }
 
 }  // namespace
 
 void name_holders(std::span<fiber_info> fibers) {
-  std::unordered_map<const fiber*, std::vector<fiber_info*>> waiting_for;
+  std::vector<std::pair<fiber_info*, shared_holders>> waits;
+  known_fibers known;
   for (fiber_info& info : fibers) {
-    if (info.waits_in != mutex_wait) continue;
-    info.holder = "nobody that is known: a plain thread, or a fiber that has ended";
-    if (const fiber* owner = last_owner(info.object)) waiting_for[owner].push_back(&info);
-  }
-  if (waiting_for.empty()) return;
-  scheduler_registry::for_each_busy_fiber([&](fiber& f) {
-    const auto found = waiting_for.find(&f);
-    if (found == waiting_for.end()) return;
-    for (fiber_info* info : found->second) {
-      info->holder = info->id == f.ensure_id() ? "itself" : describe_holder(f);
+    if (!is_lock(info.waits_in)) continue;
+    const shared_holders found = holders_of(info.waits_in, info.object);
+    if (found.writer != nullptr) known.try_emplace(found.writer);
+    for (const fiber* reader : noted_readers(found)) {
+      if (reader != nullptr) known.try_emplace(reader);
     }
-  });
+    waits.emplace_back(&info, found);
+  }
+  if (!known.empty()) {
+    scheduler_registry::for_each_busy_fiber([&](fiber& f) {
+      if (const auto found = known.find(&f); found != known.end()) found->second = describe(f);
+    });
+  }
+  for (auto& [info, found] : waits) info->holder = describe(found, info->id, known);
 }
 
 std::vector<lock_ring> ring_finder::look(scheduler& of, time_point now) {
   struct wait {
     edge at;
     const waiter* self;
+    const char* what;
     bool ours;
     const fiber* owner = nullptr;
     std::size_t visit = 0;
@@ -64,15 +112,16 @@ std::vector<lock_ring> ring_finder::look(scheduler& of, time_point now) {
   std::vector<wait> waits;
   scheduler_registry::for_each_busy_fiber([&](fiber& f) {
     const waiter* self = f.waiting.load(std::memory_order_relaxed);
-    if (self == nullptr || f.wait_what.load(std::memory_order_relaxed) != mutex_wait) return;
+    const char* what = f.wait_what.load(std::memory_order_relaxed);
+    if (self == nullptr || !is_lock(what)) return;
     const std::uint32_t since = f.wait_since.load(std::memory_order_relaxed);
     if (coarse_clock::since(since, now) < long_wait) return;
-    waits.push_back({{&f, f.wait_object.load(std::memory_order_relaxed), since}, self, &f.owner == &of});
+    waits.push_back({{&f, f.wait_object.load(std::memory_order_relaxed), since}, self, what, &f.owner == &of});
   });
   std::unordered_map<const fiber*, std::size_t> by_fiber;
   for (std::size_t i = 0; i < waits.size(); ++i) {
     if (!still_waits(waits[i].self)) continue;
-    waits[i].owner = last_owner(waits[i].at.mutex);
+    waits[i].owner = holders_of(waits[i].what, waits[i].at.lock).writer;
     by_fiber.emplace(waits[i].at.from, i);
   }
 
@@ -118,7 +167,7 @@ std::vector<lock_ring> ring_finder::look(scheduler& of, time_point now) {
       const edge e{&f, f.wait_object.load(std::memory_order_relaxed), f.wait_since.load(std::memory_order_relaxed)};
       if (std::find(ring.begin(), ring.end(), e) != ring.end()) {
         told.ring.push_back(f.owner.describe(f, now));
-      } else if (std::any_of(ring.begin(), ring.end(), [&](const edge& r) { return r.mutex == e.mutex; })) {
+      } else if (std::any_of(ring.begin(), ring.end(), [&](const edge& r) { return r.lock == e.lock; })) {
         told.behind.push_back(f.owner.describe(f, now));
       }
     });

@@ -1,7 +1,7 @@
-// Who waits for a mutex that whom has locked. spool::mutex notes its last owner, which costs it a store; all else is done
-// here, on the monitor's thread, while the fibers run on.
+// Who waits for a lock that whom has locked. spool::mutex notes its last owner, spool::shared_mutex its writer or some of
+// its readers, which costs a store or two; all else is done here, on the monitor's thread, while the fibers run on.
 //
-// What is found this way is suspected only: a mutex belongs to no fiber, so somebody else may unlock it. It is found twice,
+// What is found this way is suspected only: a lock belongs to no fiber, so somebody else may unlock it. It is found twice,
 // some time apart, with every fiber of the ring in the same wait, before it is reported.
 #pragma once
 
@@ -14,10 +14,11 @@
 
 namespace spool::detail {
 
-/// Fills in `holder` where a listed fiber waits for a mutex. Takes the registry locks of all runtimes, one after another.
+/// Fills in `holder` where a listed fiber waits for a mutex or a shared_mutex. Takes the registry locks of all runtimes, one after another.
 void name_holders(std::span<fiber_info> fibers);
 
-/// Fibers that wait in a ring, each for a mutex that the next one has locked, and those that wait for one of these.
+/// Fibers that wait in a ring, each for a lock that the next one has, and those that wait for one of these. The next has
+/// it alone: a lock that readers hold is in no ring.
 struct lock_ring {
   std::vector<fiber_info> ring;
   std::vector<fiber_info> behind;
@@ -32,7 +33,7 @@ class ring_finder {
  private:
   struct edge {
     const fiber* from;
-    const void* mutex;
+    const void* lock;
     std::uint32_t since;
     friend bool operator==(const edge&, const edge&) = default;
   };

@@ -54,6 +54,8 @@ bool armed(timer_node& timer, time_point when) noexcept try {
 
 const char nobody[] = "nobody";
 const char mutex_wait[] = "mutex";
+const char shared_mutex_wait[] = "shared_mutex";
+const char shared_mutex_read_wait[] = "shared_mutex (shared)";
 const char channel_send_wait[] = "channel send";
 const char channel_recv_wait[] = "channel recv";
 

@@ -1,6 +1,6 @@
 // While mu_ is free:
-//   I1 writing_ excludes reading_ > 0
-//   I2 a waiting writer implies writing_ or reading_ > 0      I3 a waiting reader implies writing_ or a waiting writer
+//   I1 writing_ excludes readers > 0
+//   I2 a waiting writer implies writing_ or readers > 0       I3 a waiting reader implies writing_ or a waiting writer
 // Locks are handed over: who is woken owns the lock already. All state is behind mu_, which costs the uncontended paths
 // one atomic exchange, as a lock-free counter would, and makes "destroyed while unlock still runs" hold by itself.
 #include <spool/sync/detail/claim.hpp>
@@ -10,51 +10,60 @@
 
 namespace spool {
 
-bool shared_mutex::take_locked() noexcept {
-  if (writing_ || reading_ != 0) return false;
+bool shared_mutex::take_locked(const detail::fiber* self) noexcept {
+  if (writing_ || holders_.readers != 0) return false;
   writing_ = true;
+  holders_.writer = self;
   return true;
 }
 
-bool shared_mutex::take_shared_locked() noexcept {
+bool shared_mutex::take_shared_locked(const detail::fiber* self) noexcept {
   if (writing_ || detail::has_waiter(writers_)) return false;
-  ++reading_;
+  holders_.add_reader(self);
   return true;
 }
 
 void shared_mutex::admit_readers(detail::wait_queue& woken) noexcept {
   while (detail::wait_node* node = detail::claim_first(readers_)) {
-    ++reading_;
+    holders_.add_reader(node->owner->who());
     woken.push_back(*node);
   }
 }
 
+void shared_mutex::admit_writer(detail::wait_queue& woken) noexcept {
+  detail::wait_node* const node = detail::claim_first(writers_);
+  if (node == nullptr) return;
+  writing_ = true;
+  holders_.writer = node->owner->who();
+  woken.push_back(*node);
+}
+
 bool shared_mutex::try_lock() {
-  detail::spend_budget();
+  const detail::fiber* self = detail::spend_budget().self;
   const std::lock_guard guard(mu_);
-  return take_locked();
+  return take_locked(self);
 }
 
 bool shared_mutex::try_lock_shared() {
-  detail::spend_budget();
+  const detail::fiber* self = detail::spend_budget().self;
   const std::lock_guard guard(mu_);
-  return take_shared_locked();
+  return take_shared_locked(self);
 }
 
 detail::waiter::outcome shared_mutex::lock_within(detail::wait_limit limit) {
-  detail::spend_budget();
+  detail::fiber* const caller = detail::spend_budget().self;
   if (limit.canceled()) return detail::waiter::canceled;
   mu_.lock();
-  if (take_locked()) {
+  if (take_locked(caller)) {
     mu_.unlock();
     return detail::waiter::done;
   }
-  detail::waiter self;
+  detail::waiter self(caller);
   detail::wait_node node(self);
   node.alone = limit.none();
   writers_.push_back(node);
   mu_.unlock();
-  const detail::waiter::outcome how = limit.wait(self, {"shared_mutex", this});
+  const detail::waiter::outcome how = limit.wait(self, {detail::shared_mutex_wait, &holders_});
   if (how == detail::waiter::done) return how;
 
   // The last waiting writer to give up lets in the readers that waited behind it.
@@ -69,19 +78,19 @@ detail::waiter::outcome shared_mutex::lock_within(detail::wait_limit limit) {
 }
 
 detail::waiter::outcome shared_mutex::lock_shared_within(detail::wait_limit limit) {
-  detail::spend_budget();
+  detail::fiber* const caller = detail::spend_budget().self;
   if (limit.canceled()) return detail::waiter::canceled;
   mu_.lock();
-  if (take_shared_locked()) {
+  if (take_shared_locked(caller)) {
     mu_.unlock();
     return detail::waiter::done;
   }
-  detail::waiter self;
+  detail::waiter self(caller);
   detail::wait_node node(self);
   node.alone = limit.none();
   readers_.push_back(node);
   mu_.unlock();
-  const detail::waiter::outcome how = limit.wait(self, {"shared_mutex (shared)", this});
+  const detail::waiter::outcome how = limit.wait(self, {detail::shared_mutex_read_wait, &holders_});
   if (how != detail::waiter::done) detail::withdraw(mu_, node);
   return how;
 }
@@ -104,13 +113,10 @@ void shared_mutex::unlock() {
       throw std::logic_error("spool::shared_mutex::unlock: no writer holds it; a reader unlocks with unlock_shared");
     }
     writing_ = false;
+    holders_.writer = nullptr;
+    if (!waited_for()) return;
     admit_readers(woken);
-    if (reading_ == 0) {
-      if (detail::wait_node* node = detail::claim_first(writers_)) {
-        writing_ = true;
-        woken.push_back(*node);
-      }
-    }
+    if (holders_.readers == 0) admit_writer(woken);
   }
   detail::wake_all(woken);
 }
@@ -119,17 +125,13 @@ void shared_mutex::unlock_shared() {
   detail::wait_queue woken;
   {
     const std::lock_guard guard(mu_);
-    if (reading_ == 0) {
+    if (holders_.readers == 0) {
       throw std::logic_error("spool::shared_mutex::unlock_shared: no reader holds it; a writer unlocks with unlock");
     }
-    if (--reading_ == 0) {
-      if (detail::wait_node* node = detail::claim_first(writers_)) {
-        writing_ = true;
-        woken.push_back(*node);
-      } else {
-        admit_readers(woken);  // they waited for writers that have all given up
-      }
-    }
+    holders_.remove_reader();
+    if (holders_.readers != 0 || !waited_for()) return;
+    admit_writer(woken);
+    if (!writing_) admit_readers(woken);  // they waited for writers that have all given up
   }
   detail::wake_all(woken);
 }

@@ -1,17 +1,13 @@
-// What a report says of each fiber: since when it waits, who holds what it waits for; and rings of mutexes, which are found
+// What a report says of each fiber: since when it waits, who holds what it waits for; and rings of locks, which are found
 // while the rest runs on.
 #include "captured_log.hpp"
+#include "reported_fibers.hpp"
 
-#include <spool/runtime/detail/fiber_list.hpp>
-
-#include <support/runtimes.hpp>
-
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <memory>
-#include <optional>
+#include <shared_mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -21,22 +17,7 @@ namespace {
 using namespace spool;
 using namespace std::chrono_literals;
 
-class Report : public spool_test::WithWorkers {
- protected:
-  static std::vector<detail::fiber_info> fibers() { return detail::list_fibers(detail::require_scheduler("test")); }
-  static std::optional<detail::fiber_info> named(const std::string& name) {
-    for (const detail::fiber_info& f : fibers()) {
-      if (f.name == name) return f;
-    }
-    return std::nullopt;
-  }
-  /// Once it waits.
-  static detail::fiber_info waiting(const std::string& name) {
-    std::optional<detail::fiber_info> f;
-    spool_test::wait_until([&] { return (f = named(name)) && f->waits_in != nullptr; });
-    return *f;
-  }
-};
+class Report : public spool_test::ReportedFibers {};
 SPOOL_INSTANTIATE_WORKERS(Report);
 
 TEST_P(Report, ListsWhatRunsAndWhatWaits) {
@@ -198,6 +179,106 @@ TEST_P(Report, ARingOfMutexesIsFoundWhileTheRestRuns) {
   EXPECT_NE(text.find("\"first\" started at"), std::string::npos) << text;
   EXPECT_NE(text.find("\"second\" started at"), std::string::npos) << text;
   EXPECT_NE(text.find("locked by fiber"), std::string::npos) << text;
+}
+
+// One waits for the mutex, the other, to read or to write, for the shared_mutex that the first holds as a writer.
+void start_mixed_ring(mutex& m, shared_mutex& s, void (*lock)(shared_mutex&), void (*unlock)(shared_mutex&)) {
+  auto both = std::make_shared<latch>(2);
+  go([&, both, lock, unlock] {
+    this_fiber::set_name("has the mutex");
+    m.lock();
+    both->arrive_and_wait();
+    lock(s);
+    unlock(s);
+  });
+  go([&, both] {
+    this_fiber::set_name("writes");
+    s.lock();
+    both->arrive_and_wait();
+    m.lock();
+    m.unlock();
+    s.unlock();
+  });
+}
+
+TEST_P(Report, ARingThroughASharedMutexThatAWriterHoldsIsFound) {
+  for (const bool shared : {false, true}) {
+    const spool_test::captured_log log;
+    mutex m;
+    shared_mutex s;
+    run([&] {
+      if (shared) {
+        start_mixed_ring(
+            m, s, [](shared_mutex& rw) { rw.lock_shared(); }, [](shared_mutex& rw) { rw.unlock_shared(); });
+      } else {
+        start_mixed_ring(
+            m, s, [](shared_mutex& rw) { rw.lock(); }, [](shared_mutex& rw) { rw.unlock(); });
+      }
+      wait_for(log, "deadlock (suspected)");
+      m.unlock();
+    });
+    const std::string text = log.text();
+    EXPECT_NE(text.find("these 2 fibers wait in a ring"), std::string::npos) << text;
+    EXPECT_TRUE(log.has(shared ? "waits in shared_mutex (shared)" : "waits in shared_mutex (0x")) << text;
+    EXPECT_TRUE(log.has("\"has the mutex\" started at") && log.has("\"writes\" started at")) << text;
+    EXPECT_FALSE(log.has("(proven)")) << text;
+  }
+}
+
+TEST_P(Report, ARingOfSharedMutexesThatWritersHoldIsFound) {
+  const spool_test::captured_log log;
+  shared_mutex a, b;
+  run([&] {
+    auto both = std::make_shared<latch>(2);
+    for (const bool first : {true, false}) {
+      go([&, both, first] {
+        shared_mutex& mine = first ? a : b;
+        shared_mutex& other = first ? b : a;
+        mine.lock();
+        both->arrive_and_wait();
+        const std::shared_lock lock(other);
+        if (!first) mine.unlock();
+      });
+    }
+    wait_for(log, "deadlock (suspected)");
+    a.unlock();
+  });
+  EXPECT_TRUE(log.has("these 2 fibers wait in a ring")) << log.text();
+}
+
+// Were its writers noted as a mutex notes its owners, the last of them would seem to be in a ring.
+TEST_P(Report, AWriterThatHasUnlockedIsInNoRing) {
+  const spool_test::captured_log log;
+  mutex m;
+  shared_mutex s;
+  run([&] {
+    latch reads(1), has_written(1), locked(1);
+    wait_group all;
+    all.go([&] {
+      this_fiber::set_name("wrote, now waits for the mutex");
+      s.lock();
+      s.unlock();
+      has_written.count_down();
+      locked.wait();
+      const std::lock_guard lock(m);
+    });
+    has_written.wait();
+    all.go([&] {
+      this_fiber::set_name("reads for long");
+      const std::shared_lock lock(s);
+      reads.count_down();
+      this_fiber::sleep_for(2500ms);
+    });
+    reads.wait();
+    all.go([&] {
+      this_fiber::set_name("has the mutex, would write");
+      const std::lock_guard lock(m);
+      locked.count_down();
+      const std::lock_guard write(s);
+    });
+    all.wait();
+  });
+  EXPECT_EQ(log.text(), "");
 }
 
 TEST_P(Report, AFiberThatLocksTwiceIsARingOfOne) {

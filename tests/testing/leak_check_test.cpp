@@ -155,4 +155,30 @@ TEST(LeakCheck, OnAPlainThreadNamesTheHolderOfAMutex) {
   }
 }
 
+TEST(LeakCheck, NamesTheReadersOfASharedMutex) {
+  runtime rt({.threads = 2});
+  leak_check check(20ms);
+  std::atomic<bool> stop{false};
+  shared_mutex m;
+  latch locked(1);
+  rt.go([&] {
+    m.lock_shared();
+    locked.count_down();
+    while (!stop) this_fiber::sleep_for(1ms);
+    m.unlock_shared();
+  });
+  rt.go([&] {
+    locked.wait();
+    m.lock();
+    m.unlock();
+  });
+  locked.wait();
+  const std::vector<std::string> left = check.leaks();
+  stop = true;
+  ASSERT_EQ(left.size(), 2u);
+  EXPECT_NE((left[0] + left[1]).find("locked by 1 reader: fiber"), std::string::npos) << left[0] << left[1];
+  while (!check.leaks().empty()) {
+  }
+}
+
 }  // namespace

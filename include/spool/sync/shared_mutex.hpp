@@ -2,12 +2,12 @@
 #pragma once
 
 #include <spool/base/error.hpp>
+#include <spool/runtime/detail/shared_holders.hpp>
 #include <spool/runtime/detail/spin_lock.hpp>
 #include <spool/runtime/detail/waiter.hpp>
 #include <spool/sync/detail/wait_limit.hpp>
 
 #include <chrono>
-#include <cstddef>
 
 namespace spool {
 
@@ -15,6 +15,10 @@ namespace spool {
 /// readers that wait by then go first. So neither starves. Not recursive: a reader that locks again while a writer
 /// waits deadlocks, as with Go's sync.RWMutex. May be destroyed as soon as the last lock on it has been unlocked, even
 /// while that unlock is still running.
+///
+/// Reports of who waits for it name the fiber that holds it as a writer; of readers they tell the number, and the names
+/// of four at most. It belongs to no fiber: who locked it may let another fiber unlock it, but is named meanwhile, and of
+/// readers that others unlock for names may be missing.
 class shared_mutex {
  public:
   shared_mutex() noexcept = default;
@@ -54,16 +58,18 @@ class shared_mutex {
   void unlock_shared();
 
  private:
-  bool take_locked() noexcept;
-  bool take_shared_locked() noexcept;
+  bool take_locked(const detail::fiber* self) noexcept;
+  bool take_shared_locked(const detail::fiber* self) noexcept;
+  bool waited_for() noexcept { return !writers_.empty() || !readers_.empty(); }
   void admit_readers(detail::wait_queue& woken) noexcept;
+  void admit_writer(detail::wait_queue& woken) noexcept;
   detail::waiter::outcome lock_within(detail::wait_limit limit);
   detail::waiter::outcome lock_shared_within(detail::wait_limit limit);
 
+  // All but mu_ itself is guarded by mu_.
+  detail::shared_holders holders_;  // first: see shared_mutex_wait
   detail::spin_lock mu_;
-  // Guarded by mu_:
   bool writing_ = false;
-  std::size_t reading_ = 0;
   detail::wait_queue writers_;
   detail::wait_queue readers_;
 };

@@ -22,7 +22,7 @@ struct fiber_info {
   const void* object = nullptr;           // that it waits on; null: none, or not known
   std::chrono::milliseconds waits_for{};  // to 4 ms or so
   bool for_ever = false;                  // nothing can end this wait
-  std::string holder;                     // who locked the mutex that it waits for, as far as that is known
+  std::string holder;                     // who has the lock that it waits for, as far as that is known
 };
 
 /// The fibers of `s` that run a task which has not ended: a moment's truth. Thread safe.

@@ -42,6 +42,9 @@ inline constexpr std::size_t channel_head_bytes = 88;
 
 /// The `what` of a wait for a lock whose address is that of its lock_owner; compared by address.
 extern const char mutex_wait[];
+/// The same for a lock whose address is that of its shared_holders: of who wants it alone, and of who would share it.
+extern const char shared_mutex_wait[];
+extern const char shared_mutex_read_wait[];
 
 /// The calling fiber; null on a plain thread.
 [[gnu::noinline]] fiber* current_fiber() noexcept;
@@ -66,6 +69,8 @@ class waiter {
   waiter(const waiter&) = delete;
   waiter& operator=(const waiter&) = delete;
 
+  /// Who waits; null: a plain thread.
+  const fiber* who() const noexcept { return fiber_; }
   bool claimed() const noexcept { return outcome_.load(std::memory_order_relaxed) != pending; }
 
   /// True for exactly one caller. Acquire and release: what the winner of one race wrote is seen by the next.
