@@ -103,18 +103,22 @@ void monitor::relieve_busy_workers(time_point now) noexcept {
     const bool at_one_fiber = pulse == turns_[i].pulse;
     const bool stuck = at_one_fiber && !w.queue.empty();
     turns_[i].pulse = pulse;
-    watch_for_stuck(i, at_one_fiber && w.runs(), now);
+    watch_for_stuck(i, at_one_fiber && w.steps() == turns_[i].steps && w.runs(), now);
     if (stuck) scheduler_.ask_for_relief();
     if (at_one_fiber) w.give_back_moved();
+    const bool awaited = stuck || !scheduler_.inbox_empty() || w.attention_.load(std::memory_order_relaxed);
+    if (at_one_fiber && awaited && w.runs()) w.cut_turn_short();
+    turns_[i].steps = w.steps();
     if (stuck || !scheduler_.inbox_empty()) scheduler_.idle().wake_one();
   }
   if (scheduler_.reactor_unattended()) have_reactor_served();
 }
 
-/// A worker that has been at one fiber for longer than stuck_after: which fiber, and where it is. Again at twice the time.
-void monitor::watch_for_stuck(std::size_t i, bool at_one_fiber, time_point now) noexcept {
+/// A worker whose fiber has not come to an operation for longer than stuck_after, where it could have given way: which
+/// fiber, and where it is. Again at twice the time.
+void monitor::watch_for_stuck(std::size_t i, bool at_one_step, time_point now) noexcept {
   turn& t = turns_[i];
-  if (!at_one_fiber || t.pulse == 0 || scheduler_.options().stuck_after.count() == 0) {
+  if (!at_one_step || t.pulse == 0 || scheduler_.options().stuck_after.count() == 0) {
     t.began = {};
     return;
   }
@@ -126,7 +130,8 @@ void monitor::watch_for_stuck(std::size_t i, bool at_one_fiber, time_point now) 
   t.report_after *= 2;
   worker& w = *scheduler_.workers()[i];
   const stack_sample sample = sample_stack(w.thread());
-  if (w.switches_.load(std::memory_order_relaxed) != t.pulse) return;  // it has gone on meanwhile
+  const bool goes_on = w.switches_.load(std::memory_order_relaxed) != t.pulse || w.steps() != t.steps;
+  if (goes_on) return;
   if (sample.running == nullptr && !sample.calls.empty()) return;         // at home, and waits for a CPU
   log()->warn("spool: worker {} of runtime \"{}\" has been kept for {:.1f} s by one turn of {}. The others take its queue; "
                "put calls that block into spool::blocking, and yield in long computations. It is at{}",

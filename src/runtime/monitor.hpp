@@ -27,7 +27,7 @@ class monitor {
  private:
   void run() noexcept;
   void relieve_busy_workers(time_point now) noexcept;
-  void watch_for_stuck(std::size_t worker, bool at_one_fiber, time_point now) noexcept;
+  void watch_for_stuck(std::size_t worker, bool at_one_step, time_point now) noexcept;
   void look_for_rings(time_point now) noexcept;
   std::vector<fiber_info> find_lost(time_point now) noexcept;
   void have_reactor_served() noexcept;
@@ -40,7 +40,8 @@ class monitor {
   std::atomic<std::uint32_t> exit_{0};  // the monitor waits on it between ticks
   struct turn {
     std::uint64_t pulse = 0;
-    time_point began{};          // seen first; 0: the worker sleeps, or goes from fiber to fiber
+    std::uint64_t steps = 0;
+    time_point began{};          // seen first; 0: the worker sleeps, or goes from step to step
     std::chrono::milliseconds report_after{};
   };
   std::vector<turn> turns_;      // of the workers

@@ -66,6 +66,13 @@ class alignas(cache_line_bytes) worker : public list_hook {
   /// Any thread: fibers that moved here while this worker computes go to whoever has the time.
   void give_back_moved() noexcept;
 
+  /// Any thread: the fiber that runs gives way at its next operation, and home looks who waits. To be asked for again if
+  /// that did not help: the worker may overwrite the budget that it counts down. steps() is ahead by a turn at most.
+  void cut_turn_short() noexcept {
+    attention_.store(true, std::memory_order_seq_cst);
+    budget_.store(1, std::memory_order_relaxed);
+  }
+
   /// True: it was the last of the turn.
   bool spend_budget() noexcept {
     const unsigned left = budget_.load(std::memory_order_relaxed) - 1;

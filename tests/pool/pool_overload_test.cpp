@@ -87,6 +87,30 @@ TEST(PoolOverload, GoodputStaysAndLatencyRecovers) {
   });
 }
 
+// Jobs that do not wait: they run when who offers them gives way, which a refusal must make it do.
+TEST(PoolOverload, JobsThatComputeGetTheirTurnBesideAFiberThatOnlyOffers) {
+  spool::testing::run_in_bubble([] {
+    constexpr std::uint64_t turn = 512;  // operations
+    worker_pool pool({.workers = pool_workers, .queue_capacity = queue_capacity});
+    std::uint64_t offered = 0, accepted = 0, refused_since = 0, most_refused = 0;
+    while (pool.stats().completed < 1000 && offered < 1'000'000) {
+      ++offered;
+      if (pool.try_post([] {}) == channel_status::ok) {
+        ++accepted;
+        refused_since = 0;
+      } else {
+        most_refused = std::max(most_refused, ++refused_since);
+      }
+    }
+    EXPECT_LE(most_refused, turn);
+    EXPECT_FALSE(pool.drain());
+    EXPECT_EQ(pool.stats().accepted, accepted);
+    EXPECT_EQ(pool.stats().accepted + pool.stats().rejected, offered);
+    EXPECT_EQ(pool.stats().completed, accepted);
+    EXPECT_GE(accepted, 1000u);
+  });
+}
+
 /// Part of a job: how many there are, and were at most.
 class counted {
  public:
@@ -152,6 +176,26 @@ TEST_P(PoolOverloadOnThreads, TakesWhatItHasRoomForAndKeepsNothingElse) {
     EXPECT_EQ(stats.accepted, accepted);
     EXPECT_EQ(stats.accepted + stats.rejected, offered);
     EXPECT_EQ(stats.completed, stats.accepted);
+  });
+}
+
+// A worker of the pool goes from job to job; the jobs of its turn are many milliseconds, if they compute.
+TEST_P(PoolOverloadOnThreads, JobsThatComputeLeaveRoomForOtherFibers) {
+  run([] {
+    constexpr std::uint64_t jobs_per_worker = 200;
+    worker_pool pool({.queue_capacity = 10'000});
+    const std::uint64_t jobs = jobs_per_worker * pool.stats().workers;
+    for (std::uint64_t i = 0; i < jobs; ++i) {
+      const auto said = pool.try_post([] {
+        const auto end = std::chrono::steady_clock::now() + 1ms;
+        while (std::chrono::steady_clock::now() < end) {
+        }
+      });
+      ASSERT_EQ(said, channel_status::ok);
+    }
+    spool::this_fiber::sleep_for(1ms);
+    EXPECT_LT(pool.stats().completed, jobs / 2) << "of " << jobs << ", while a fiber slept for a millisecond";
+    EXPECT_FALSE(pool.drain());
   });
 }
 

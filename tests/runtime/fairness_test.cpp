@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -237,6 +238,60 @@ TEST(FairnessOfOperationsThatNeverWait, YieldingFibersLeaveRoomForTimersAndOutsi
     EXPECT_TRUE(outsider);
     other.join();
   });
+}
+
+// Who computes between its operations has many a millisecond of them in a turn, and must give way before it is over.
+
+template <class Start>
+void expect_to_give_way_while_computing(Start start_other) {
+  constexpr int most = 400;  // fewer than a turn has
+  runtime rt({.threads = 1});
+  std::atomic<bool> set{false};
+  int operations = 0;
+  rt.run([&] {
+    channel<int> ch(1);
+    start_other(rt, set);
+    for (; !set && operations < most; ++operations) {
+      spool_test::compute_for(1ms);
+      (void)ch.try_send(1);
+    }
+  });
+  EXPECT_LT(operations, most) << "the other fiber ran at the end of the turn only";
+}
+
+TEST(FairnessOfComputing, AFiberInTheSameQueue) {
+  expect_to_give_way_while_computing([](runtime&, std::atomic<bool>& set) { go([&set] { set = true; }); });
+}
+
+TEST(FairnessOfComputing, AFiberThatSleeps) {
+  expect_to_give_way_while_computing([](runtime&, std::atomic<bool>& set) {
+    go([&set] {
+      this_fiber::sleep_for(5ms);
+      set = true;
+    });
+    this_fiber::yield();  // it sleeps now
+  });
+}
+
+TEST(FairnessOfComputing, AFiberFromOutside) {
+  expect_to_give_way_while_computing([](runtime& rt, std::atomic<bool>& set) {
+    std::thread([&] { rt.go([&set] { set = true; }); }).join();
+  });
+}
+
+TEST(FairnessOfComputing, AFiberThatIsPinned) {
+  std::thread waker;
+  expect_to_give_way_while_computing([&](runtime&, std::atomic<bool>& set) {
+    auto parked = std::make_shared<latch>(1);
+    go([&set, parked] {
+      const this_fiber::pin here;
+      parked->wait();
+      set = true;
+    });
+    this_fiber::yield();  // it waits now
+    waker = std::thread([parked] { parked->count_down(); });
+  });
+  waker.join();
 }
 
 }  // namespace

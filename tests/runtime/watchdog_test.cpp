@@ -113,6 +113,20 @@ TEST(Watchdog, IsSilentOfFibersThatWait) {
   EXPECT_EQ(log.text(), "");
 }
 
+TEST(Watchdog, IsSilentOfAWorkerThatGoesFromJobToJobOfAPool) {
+  const spool_test::captured_log log;
+  runtime rt(watched(1, 200ms));
+  rt.run([] {
+    constexpr std::size_t jobs = 400;  // fewer than a turn has
+    worker_pool pool({.queue_capacity = jobs});
+    for (std::size_t i = 0; i < jobs; ++i) {
+      EXPECT_EQ(pool.try_post([] { spool_test::compute_for(1ms); }), channel_status::ok);
+    }
+    EXPECT_FALSE(pool.drain());
+  });
+  EXPECT_EQ(log.text(), "");
+}
+
 TEST(Watchdog, ZeroSwitchesItOff) {
   const spool_test::captured_log log;
   runtime rt(watched(1, 0ms));

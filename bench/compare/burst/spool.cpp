@@ -1,7 +1,10 @@
 // A bounded pool under steps of load: less than it can do, 10 and 100 times what it can do, and back. Jobs wait 10 ms for somebody
 // else's answer. The generator never waits for the pool: a job for which there is no room is rejected.
-//   burst_spool [MILLISECONDS of each step [LOAD...]]: the loads between the steps of 0.8 before and after; 10 100 without
-#include <unistd.h>
+//
+// With --compute the jobs compute, on a worker per CPU: see computing.hpp.
+#include "computing.hpp"
+#include "load_step.hpp"
+
 #include <spool/spool.hpp>
 
 #include <algorithm>
@@ -10,54 +13,27 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <fstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace {
 
+using namespace burst;
 using namespace std::chrono_literals;
-using clock = std::chrono::steady_clock;
-using milliseconds = std::chrono::duration<double, std::milli>;
 
 constexpr std::size_t workers = 64;
 constexpr std::size_t queue_capacity = 128;
 constexpr auto answer_after = 10ms;
-constexpr auto tick = 1ms;                      // the generator submits what has fallen due since the last one
-constexpr auto window = 50ms;                   // of the recovery
-constexpr std::size_t most_accepted = 100'000;  // in a step
 
-struct step {
-  std::string name;
-  double load;  // 1: what the pool can do
-  std::uint64_t offered = 0;
-  std::uint64_t rejected = 0;
-  double resident_mib = 0;  // at its end
-  struct job {
-    milliseconds due;   // since the start of the step
-    milliseconds took;  // since it was due
-  };
-  std::vector<job> accepted = std::vector<job>(most_accepted);  // all of its memory now: what grows is the pool's
-};
-
-double resident_mib() {
-  double total = 0, resident = 0;
-  std::ifstream("/proc/self/statm") >> total >> resident;
-  return resident * static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1024 * 1024);
-}
-
-double percentile_ms(std::vector<double> sample, double part) {
-  std::sort(sample.begin(), sample.end());
-  return sample.empty() ? 0 : sample[static_cast<std::size_t>(part * static_cast<double>(sample.size() - 1))];
-}
-
-std::vector<double> latencies_ms(const step& s, milliseconds from, milliseconds to) {
-  std::vector<double> found;
-  for (const step::job& j : s.accepted) {
-    if (j.due >= from && j.due < to) found.push_back(j.took.count());
-  }
-  return found;
-}
+constexpr const char* usage =
+    R"(usage: burst_spool [--compute MICROSECONDS [--from fiber|thread]] [MILLISECONDS [LOAD...]]
+  MILLISECONDS  of each step; 1000
+  LOAD          1 is what the pool can do. Jobs that wait: the steps between 0.8 before and after; 10 100.
+                Jobs that compute: all steps; 0.8 1 2 5 10 100 0.8 1
+  --compute     jobs that compute for so long instead of waiting; as many workers as CPUs, a queue of 100
+  --from        who offers them: a fiber of the pool's runtime, or a thread outside of it; fiber
+)";
 
 double measured_capacity(spool::worker_pool& pool) {
   const auto start = clock::now();
@@ -84,24 +60,8 @@ void offer(step& s, spool::worker_pool& pool, double per_second, std::chrono::mi
     }
     spool::this_fiber::sleep_for(tick);
   }
-  s.resident_mib = resident_mib();
+  s.resident_mib = static_cast<double>(bench::process_memory::now().resident_bytes) / (1024 * 1024);
   spool::this_fiber::sleep_until(start + length);
-}
-
-// How long after the peak a window's 99th percentile is back at what it was, give or take a half.
-double recovery_ms(const step& before, const step& after, std::chrono::milliseconds length) {
-  const double bound = 1.5 * percentile_ms(latencies_ms(before, 0ms, length), 0.99);
-  for (std::chrono::milliseconds at = 0ms; at < length; at += window) {
-    const auto sample = latencies_ms(after, at, at + window);
-    if (!sample.empty() && percentile_ms(sample, 0.99) <= bound) return milliseconds(at).count();
-  }
-  return milliseconds(length).count();
-}
-
-std::string times(double load) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%gx", load);
-  return text;
 }
 
 int measure(std::chrono::milliseconds length, const std::vector<double>& loads) {
@@ -132,7 +92,7 @@ int measure(std::chrono::milliseconds length, const std::vector<double>& loads) 
                 "\n",
                 s.name.c_str(), static_cast<double>(s.offered) / std::chrono::duration<double>(length).count(),
                 static_cast<double>(s.accepted.size()) / std::chrono::duration<double>(length).count(),
-                percentile_ms(all, 0.5), percentile_ms(all, 0.99), s.resident_mib);
+                percentile(all, 0.5), percentile(all, 0.99), s.resident_mib);
   }
   std::printf(R"({"row": "burst", "case": "recovery", "system": "spool", "metrics": {"back_within_ms": %.0f}})"
               "\n",
@@ -143,10 +103,32 @@ int measure(std::chrono::milliseconds length, const std::vector<double>& loads) 
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::chrono::milliseconds length = 1s;
+  std::vector<double> loads;
+  computing_options compute;
+  const std::vector<std::string_view> given(argv + 1, argv + argc);
+  std::size_t i = 0;
+  for (; i + 1 < given.size() && given[i].substr(0, 2) == "--"; i += 2) {
+    if (given[i] == "--compute") {
+      compute.job = std::chrono::microseconds(std::atoi(given[i + 1].data()));
+    } else if (given[i] == "--from" && (given[i + 1] == "fiber" || given[i + 1] == "thread")) {
+      compute.from_thread = given[i + 1] == "thread";
+    } else {
+      break;
+    }
+  }
+  if (i < given.size()) length = std::chrono::milliseconds(std::atoi(given[i++].data()));
+  while (i < given.size()) loads.push_back(std::atof(given[i++].data()));
+  if (length <= 0ms || std::any_of(loads.begin(), loads.end(), [](double load) { return load <= 0; })) {
+    std::fputs(usage, stderr);
+    return 1;
+  }
   try {
-    const std::chrono::milliseconds length(argc > 1 ? std::atoi(argv[1]) : 1000);
-    std::vector<double> loads;
-    for (int i = 2; i < argc; ++i) loads.push_back(std::atof(argv[i]));
+    if (compute.job > 0us) {
+      compute.length = length;
+      if (!loads.empty()) compute.loads = loads;
+      return spool::run([&] { return computing(compute).measure(); });
+    }
     if (loads.empty()) loads = {10, 100};
     spool::runtime runtime({.threads = 2});
     return runtime.run([&] { return measure(length, loads); });

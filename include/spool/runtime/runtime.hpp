@@ -31,7 +31,7 @@ struct runtime_options {
   std::string name = "spool";          ///< prefix of the thread names, and in reports
   deadlock_policy on_deadlock = deadlock_policy::report;
   std::optional<std::chrono::milliseconds> stop_timeout = std::nullopt;  ///< none: wait for as long as it takes
-  /// A fiber that keeps its worker for longer, without a wait, is logged with its stack; 0: none is.
+  /// A fiber that keeps its worker for longer, between two operations, is logged with its stack; 0: none is.
   std::chrono::milliseconds stuck_after{10'000};
 };
 
