@@ -58,7 +58,8 @@ std::size_t select_by_type(Cases&... cases) {
   std::size_t i = 0;
   ((ready |= std::uint32_t{seems_ready(cases)} << i++), ...);
   if (ready != 0) {
-    const auto drawn = std::has_single_bit(ready) ? static_cast<std::size_t>(std::countr_zero(ready)) : draw_bit(ready);
+    const bool only_one = (ready & (ready - 1)) == 0;  // std::has_single_bit counts them all, by a call
+    const std::size_t drawn = only_one ? static_cast<std::size_t>(std::countr_zero(ready)) : draw_bit(ready);
     bool done = false;
     i = 0;
     (void)(... || (i++ == drawn && ((done = commit_and_run(cases, me)), true)));
