@@ -4,6 +4,8 @@
 
 #include <spool/spool.hpp>
 
+#include <support/sanitized.hpp>
+
 #include <memory>
 #include <mutex>
 #include <span>
@@ -25,6 +27,6 @@ std::span<const kernel> channels();
 std::span<const kernel> mixed();
 
 /// Long enough for fibers that are ready to come to their next wait.
-inline void settle() { this_fiber::sleep_for(20ms); }
+inline void settle() { this_fiber::sleep_for(spool_test::thread_sanitized ? 500ms : 20ms); }
 
 }  // namespace kernels

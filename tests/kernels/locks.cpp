@@ -150,13 +150,15 @@ const std::array all{
              // A timer's function leaves with the lock when the connection was used again in time.
              auto s = std::make_shared<one_lock>();
              s->state = 1;
+             s->all.add(1);
              const cancel_scope idle = with_timeout(context::background(), 1ms);
              const auto stop = after_func(idle.ctx(), [=] {
                s->mu.lock();
                const bool used_again = s->state == 1;
                if (!used_again || fixed) s->mu.unlock();
+               s->all.done();
              });
-             settle();
+             s->all.wait();
              go([=] { const std::lock_guard remove(s->mu); });
            }},
     kernel{"hugo_5379", "double locking", locked_twice},
