@@ -26,7 +26,7 @@ class channel_timer : timer_node {
     const std::lock_guard guard(mu_);
     disarm();
     period_ = period;
-    arm_at(due);
+    arm_at(due, arm_timer);
   }
 
   bool stop() noexcept {
@@ -42,11 +42,11 @@ class channel_timer : timer_node {
   using core = channel_core<time_point>;
   core& values() const { return *static_cast<core*>(handle_access::base(channel_, "timer")); }
 
-  /// Not armed before. An exception (memory, no thread for the timers) leaves it so.
-  void arm_at(time_point due) {
+  /// Not armed before. What `arm` throws (memory, no thread for the timers) leaves it so.
+  void arm_at(time_point due, void (&arm)(timer_node&, time_point)) {
     due_ = due;
     if (due != time_point::max()) {
-      arm_timer(*this, due);
+      arm(*this, due);
       references_.fetch_add(1, std::memory_order_relaxed);  // the queue's; the firing needs mu_ to give it back
       queued_ = true;
     }
@@ -88,7 +88,7 @@ class channel_timer : timer_node {
           const std::lock_guard channel_guard(values().lock());
           (void)values().send_locked(now, woken);  // the last tick still unreceived: this one is dropped
         }
-        if (period_ > clock::duration::zero()) arm_at(next_tick(now));
+        if (period_ > clock::duration::zero()) arm_at(next_tick(now), arm_timer_again);
       }
     }
     wake_chain(woken, current_fiber());

@@ -16,6 +16,17 @@
 namespace spool::detail {
 namespace {
 
+template <class F>
+void until_done(F step) noexcept {
+  for (;;) {
+    try {
+      return step();
+    } catch (const std::exception&) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+}
+
 class timer_thread {
  public:
   static timer_thread& instance() {
@@ -44,17 +55,6 @@ class timer_thread {
   bool armed() const noexcept { return !queue_.empty(); }
 
  private:
-  template <class F>
-  static void until_done(F step) noexcept {
-    for (;;) {
-      try {
-        return step();
-      } catch (const std::exception&) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      }
-    }
-  }
-
   timer_thread() : queue_(timer_queue::acquire()) {}
 
   /// A timer came that is earlier than all others.
@@ -102,6 +102,10 @@ void arm_timer(timer_node& node, time_point when) {
   } else {
     timer_thread::instance().arm(node, when);
   }
+}
+
+void arm_timer_again(timer_node& node, time_point when) noexcept {
+  until_done([&] { arm_timer(node, when); });
 }
 
 void release_timers(timer_queue& queue) noexcept {

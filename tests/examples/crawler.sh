@@ -165,11 +165,14 @@ test_timeout() {
 
 # The first page takes an hour: the signal comes while it is in flight.
 test_signal() {
-  local signal=$1 status=$2 got=0 pid
+  local signal=$1 status=$2 got=0 pid port
   env --default-signal=INT,TERM "$binary" --serve known --delay 3600000 --timeout 3600000 >.out 2>.err &
   pid=$!
   servers+=("$pid")
   until grep -q ^serving .out; do sleep 0.05; done
+  # A connection to that port is open.
+  port=$(sed -nE 's#^serving .*:([0-9]+)/$#\1#p' .out)
+  until grep -q "$(printf ' [0-9A-F]*:%04X 01 ' "$port")" /proc/net/tcp; do sleep 0.05; done
   kill -s "$signal" "$pid"
   wait "$pid" || got=$?
   [ "$got" -eq "$status" ] || fail "$signal: status $got instead of $status"

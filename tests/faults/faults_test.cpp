@@ -148,6 +148,15 @@ void timers(spool::runtime&) {
   check(group.wait());
 }
 
+/// Fires, and is armed again, on the monitor's thread.
+void late_timers(spool::runtime&) {
+  spool::ticker ticker(1ms);
+  const auto ticks = ticker.c();
+  while (ticks.size() == 0) {  // keeps its worker from looking at its timers
+  }
+  if (!ticks.recv() || !ticks.recv()) throw std::logic_error("a ticker's channel is closed");
+}
+
 void sockets(spool::runtime&) {
   boost::asio::steady_timer timer(spool::io_context(), 1ms);
   timer.async_wait(spool::use_fiber);
@@ -155,7 +164,8 @@ void sockets(spool::runtime&) {
 
 constexpr scenario scenarios[] = {
     {"channels", channels}, {"contexts", contexts}, {"locks", locks},     {"pool", pool},
-    {"pipeline", pipelines}, {"helpers", helpers},  {"timers", timers},   {"sockets", sockets},
+    {"pipeline", pipelines}, {"helpers", helpers},  {"timers", timers},   {"late_timers", late_timers},
+    {"sockets", sockets},
 };
 
 /// What a lack of memory, threads or descriptors may end in.
