@@ -137,7 +137,7 @@ class selector {
   }
 
   selection poll_at_one_instant(channel_set& channels) {
-    if (channels.size() > 1) {  // one channel's answer in step 1 was of one instant already
+    if (channel_cases_ > 1) {  // the answer to one in step 1 was of one instant already
       all_locked lock(channels, self_);
       const selection chosen = take_one_locked(lock.woken);
       if (chosen.index != none) return chosen;
@@ -150,6 +150,7 @@ class selector {
     for (select_op* op : cases_) {
       if (op->on_channel() && op->channel != nullptr) channels.emplace_back(op->channel);
     }
+    channel_cases_ = channels.size();
     // One case, or two in the right order, is the rule.
     if (std::adjacent_find(channels.begin(), channels.end(), std::greater_equal<>()) == channels.end()) return;
     std::sort(channels.begin(), channels.end(), std::less<>());
@@ -183,6 +184,7 @@ class selector {
   const std::span<select_op* const> cases_;
   const std::span<select_op* const> others_;  // cases_, or none
   ready_cases ready_;                         // filled and emptied by each look
+  std::size_t channel_cases_ = 0;
   const std::size_t otherwise_;
   fiber* const self_;
   waiter* waiter_ = nullptr;  // with places_, during wait()
@@ -325,14 +327,16 @@ selection choose_slowly(std::span<select_op* const> cases, bool others, std::siz
 
 /// Step 1 of cases that are not known by type.
 selection choose(std::span<select_op* const> cases) {
-  const caller me = spend_budget();
+  for (select_op* op : cases) {
+    if (op->has_to_prepare()) op->prepare();
+  }
+  const caller me = spend_budget();  // after user code, which may have waited
   ready_cases ready(cases.size());
   std::size_t otherwise = none;
   bool others = false;
   for (std::size_t i = 0; i < cases.size(); ++i) {
     select_op& op = *cases[i];
     others |= !op.on_channel();
-    if (op.has_to_prepare()) op.prepare();
     if (op.what() == select_op::kind::otherwise && std::exchange(otherwise, i) != none) throw_two_otherwise();
     ready.add(i, seems_ready(op));
   }

@@ -1,4 +1,4 @@
-// A channel_timer fires in the timer queue's hands: it sends and re-arms, and never waits. Lock order: mu_, then the
+// A channel_timer fires in the timer queue's hands: it re-arms and sends, and waits for nothing but memory. Lock order: mu_, then the
 // channel's lock or the timer queue's; receivers are woken after both.
 //
 // The node may have left the queue, and its firing be on the way to mu_, when stop or reset come first. cancel_timer tells
@@ -84,11 +84,9 @@ class channel_timer : timer_node {
         queued_ = false;
         armed_ = false;
         time_point now = clock::now();
-        {
-          const std::lock_guard channel_guard(values().lock());
-          (void)values().send_locked(now, woken);  // the last tick still unreceived: this one is dropped
-        }
         if (period_ > clock::duration::zero()) arm_at(next_tick(now), arm_timer_again);
+        const std::lock_guard channel_guard(values().lock());
+        (void)values().send_locked(now, woken);  // the last tick still unreceived: this one is dropped
       }
     }
     wake_chain(woken, current_fiber());

@@ -98,7 +98,10 @@ void monitor::relieve_busy_workers(time_point now) noexcept {
   const auto& workers = scheduler_.workers();
   for (std::size_t i = 0; i < workers.size(); ++i) {
     worker& w = *workers[i];
-    if (w.timers.next_deadline() < now - overdue) w.timers.fire_due(now);
+    if (w.timers.next_deadline() < now - overdue) {
+      w.timers.fire_due(now);
+      w.wake_thread();  // a ticker is armed again in its queue
+    }
     const std::uint64_t pulse = w.switches_.load(std::memory_order_relaxed);
     const bool at_one_fiber = pulse == turns_[i].pulse;
     const bool stuck = at_one_fiber && !w.queue.empty();
@@ -139,14 +142,14 @@ void monitor::watch_for_stuck(std::size_t i, bool at_one_step, time_point now) n
                scheduler_.describe(sample.running), sample.calls.empty() ? " (no answer)" : sample.calls);
 }
 
-/// Reports mutexes that fibers hold against each other, whatever else still runs.
+/// Reports locks that fibers hold against each other, whatever else still runs.
 void monitor::look_for_rings(time_point now) noexcept {
   if (now < next_ring_look_ || scheduler_.options().on_deadlock == deadlock_policy::off) return;
   const auto rings = rings_.look(scheduler_, now);
   next_ring_look_ = now + std::max<clock::duration>(look_every, most_of_the_time * (clock::now() - now));
   for (const lock_ring& r : rings) {
-    log()->error("spool: deadlock (suspected): these {} fibers wait in a ring, each for a mutex that the next has locked:{}{}{}",
-                  r.ring.size(), to_lines(r.ring), r.behind.empty() ? "" : "\n  and for one of these mutexes also",
+    log()->error("spool: deadlock (suspected): these {} fibers wait in a ring, each for a lock that the next has:{}{}{}",
+                  r.ring.size(), to_lines(r.ring), r.behind.empty() ? "" : "\n  and for one of these locks also",
                   to_lines(r.behind));
   }
 }

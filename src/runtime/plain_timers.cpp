@@ -39,8 +39,7 @@ class timer_thread {
     try {
       tend();
     } catch (...) {
-      cancel_timer(node);
-      throw;
+      if (cancel_timer(node)) throw;  // else it is being fired: somebody else's thread came
     }
   }
 
@@ -105,7 +104,7 @@ void arm_timer(timer_node& node, time_point when) {
 }
 
 void arm_timer_again(timer_node& node, time_point when) noexcept {
-  until_done([&] { arm_timer(node, when); });
+  until_done([&] { node.queue->arm(node, when); });
 }
 
 void release_timers(timer_queue& queue) noexcept {

@@ -67,10 +67,11 @@ class alignas(cache_line_bytes) worker : public list_hook {
   void give_back_moved() noexcept;
 
   /// Any thread: the fiber that runs gives way at its next operation, and home looks who waits. To be asked for again if
-  /// that did not help: the worker may overwrite the budget that it counts down. steps() is ahead by a turn at most.
+  /// that did not help: the worker may overwrite the budget that it counts down. Each cut may put steps() ahead by a turn.
   void cut_turn_short() noexcept {
-    attention_.store(true, std::memory_order_seq_cst);
     budget_.store(1, std::memory_order_relaxed);
+    attention_.store(true, std::memory_order_seq_cst);
+    wake_thread();  // it may have fallen asleep meanwhile
   }
 
   /// True: it was the last of the turn.
@@ -128,7 +129,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   std::atomic<std::uint64_t> spawned_{0};
   std::atomic<std::uint64_t> finished_{0};
   std::atomic<std::uint64_t> switches_{0};     // grows while the worker goes from fiber to fiber; the monitor's pulse
-  std::atomic<bool> attention_{false};         // something waits at home: a remote wake-up of Boost's, a pinned fiber
+  std::atomic<bool> attention_{false};         // something waits at home: a remote wake-up of Boost's, a pinned fiber, a cut
   std::atomic<std::uint32_t> sleep_word_{awake};   // see idle_set
   std::atomic<time_point> boost_deadline{time_point::max()};  // the earliest of Boost's sleepers here
   bool asleep_in_set = false;                  // guarded by idle_set's lock
@@ -196,7 +197,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   }
   [[gnu::noinline]] void receive(fiber& moved) noexcept;              // from the worker that it left
 
-  // The owner thread's alone.
+  // The owner thread's alone, but for budget_, see cut_turn_short().
   fiber* current_ = nullptr;
   fiber* left_ = nullptr;
   after after_ = after::nothing;

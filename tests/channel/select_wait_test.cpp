@@ -322,6 +322,41 @@ TEST_P(SelectWait, OtherwiseIsDecidedAtOneInstant) {
   });
 }
 
+// One can always receive from an open channel, or send to it. `look` counts what it misses.
+void look_while_a_value_comes_and_goes(const std::function<void(const channel<int>&)>& look) {
+  const channel<int> ch(2);
+  std::atomic<bool> stop{false};
+  spool::wait_group moving;
+  moving.go([&] {
+    while (!stop) {
+      (void)ch.try_send(1);
+      (void)ch.try_recv();
+    }
+  });
+  std::thread looker([&] {
+    for (int i = 0; i < 20'000; ++i) look(ch);
+    stop = true;
+  });
+  moving.wait();
+  looker.join();
+}
+
+TEST_P(SelectWait, OtherwiseIsNotTakenWhenOneOfTwoDirectionsIsOpen) {
+  run([] {
+    int missed = 0;
+    look_while_a_value_comes_and_goes(
+        [&](const channel<int>& ch) { select(on_recv(ch), on_send(ch, 1), spool::otherwise([&] { ++missed; })); });
+    EXPECT_EQ(missed, 0) << "known by type";
+    look_while_a_value_comes_and_goes([&](const channel<int>& ch) {
+      int value = 1;
+      std::array<spool::select_case, 3> cases{on_recv(ch), on_send(ch, std::move(value)),
+                                              spool::otherwise([&] { ++missed; })};
+      select(cases);
+    });
+    EXPECT_EQ(missed, 0) << "known at run time";
+  });
+}
+
 TEST_P(SelectWait, ManySelectsManyChannels) {
   run([] {
     constexpr std::size_t channels = 5;

@@ -172,7 +172,10 @@ test_signal() {
   until grep -q ^serving .out; do sleep 0.05; done
   # A connection to that port is open.
   port=$(sed -nE 's#^serving .*:([0-9]+)/$#\1#p' .out)
-  until grep -q "$(printf ' [0-9A-F]*:%04X 01 ' "$port")" /proc/net/tcp; do sleep 0.05; done
+  until grep -q "$(printf ' [0-9A-F]*:%04X 01 ' "$port")" /proc/net/tcp; do
+    kill -0 "$pid" 2>/dev/null || { fail "$signal: it ended by itself"; return; }
+    sleep 0.05
+  done
   kill -s "$signal" "$pid"
   wait "$pid" || got=$?
   [ "$got" -eq "$status" ] || fail "$signal: status $got instead of $status"

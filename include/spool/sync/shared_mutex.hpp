@@ -17,8 +17,8 @@ namespace spool {
 /// while that unlock is still running.
 ///
 /// Reports of who waits for it name the fiber that holds it as a writer; of readers they tell the number, and the names
-/// of four at most. It belongs to no fiber: who locked it may let another fiber unlock it, but is named meanwhile, and of
-/// readers that others unlock for names may be missing.
+/// of four at most. It belongs to no fiber: who locked it may let another fiber unlock it, but is named meanwhile; of
+/// readers that others unlock for names may be missing or wrong.
 class shared_mutex {
  public:
   shared_mutex() noexcept = default;

@@ -5,12 +5,14 @@
 #include <spool/channel/detail/select_cases.hpp>
 
 #include <bit>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace spool::detail {
 
-/// Not a select_case, and with nothing to prepare.
+/// Not a select_case, and with nothing to prepare: user code that may wait, after which `caller` would be wrong.
 template <class Case>
 concept KnownCase = std::derived_from<Case, select_op> && !Case::prepares;
 
@@ -56,14 +58,15 @@ std::size_t select_by_type(Cases&... cases) {
   const caller me = spend_budget();
   std::uint32_t ready = 0;
   std::size_t i = 0;
-  ((ready |= std::uint32_t{seems_ready(cases)} << i++), ...);
-  if (ready != 0) {
+  ((ready |= std::uint32_t{detail::seems_ready(cases)} << i++), ...);
+  while (ready != 0) {
     const bool only_one = (ready & (ready - 1)) == 0;  // std::has_single_bit counts them all, by a call
     const std::size_t drawn = only_one ? static_cast<std::size_t>(std::countr_zero(ready)) : draw_bit(ready);
     bool done = false;
     i = 0;
-    (void)(... || (i++ == drawn && ((done = commit_and_run(cases, me)), true)));
+    (void)(... || (i++ == drawn && ((done = detail::commit_and_run(cases, me)), true)));
     if (done) return drawn;
+    ready &= ~(std::uint32_t{1} << drawn);
   }
 
   constexpr bool others = !(is_on_channel(Cases::made_as) && ...);

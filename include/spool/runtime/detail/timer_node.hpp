@@ -32,7 +32,8 @@ struct timer_node {
 /// want of memory or, on a plain thread, of a thread that serves it.
 void arm_timer(timer_node& node, time_point when);
 
-/// The same from a firing, where nobody can be told: if need be it waits until there is memory, and a thread.
+/// From its firing, in the queue that fires it. Without memory, which that queue has had for the node just now, it waits until
+/// there is some, as nobody can be told.
 void arm_timer_again(timer_node& node, time_point when) noexcept;
 
 /// True: the node was armed and will not fire. False: it has fired (mode unlocked: or is about to run), or was not armed.
