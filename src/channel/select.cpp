@@ -330,7 +330,7 @@ selection choose(std::span<select_op* const> cases) {
   for (select_op* op : cases) {
     if (op->has_to_prepare()) op->prepare();
   }
-  const caller me = spend_budget();  // after user code, which may have waited
+  caller me = spend_budget();  // after user code, which may have waited
   ready_cases ready(cases.size());
   std::size_t otherwise = none;
   bool others = false;
@@ -347,6 +347,7 @@ selection choose(std::span<select_op* const> cases) {
     channel_section section(op.channel->lock(), me);
     const channel_step step = op.commit(section.woken);
     if (step != channel_step::blocked) return {i, step == channel_step::done};
+    me.bias = current_bias_id();  // who waits for a lock may go on on another worker
   }
   return choose_slowly(cases, others, otherwise, me.self);
 }

@@ -26,7 +26,7 @@ class channel_timer : timer_node {
     const std::lock_guard guard(mu_);
     disarm();
     period_ = period;
-    arm_at(due, arm_timer);
+    arm_at(due, [&] { arm_timer(*this, due); });
   }
 
   bool stop() noexcept {
@@ -43,10 +43,11 @@ class channel_timer : timer_node {
   core& values() const { return *static_cast<core*>(handle_access::base(channel_, "timer")); }
 
   /// Not armed before. What `arm` throws (memory, no thread for the timers) leaves it so.
-  void arm_at(time_point due, void (&arm)(timer_node&, time_point)) {
+  template <class Arm>
+  void arm_at(time_point due, Arm arm) {
     due_ = due;
     if (due != time_point::max()) {
-      arm(*this, due);
+      arm();
       references_.fetch_add(1, std::memory_order_relaxed);  // the queue's; the firing needs mu_ to give it back
       queued_ = true;
     }
@@ -72,9 +73,10 @@ class channel_timer : timer_node {
     return std::exchange(armed_, false) || unreceived.has_value();
   }
 
-  static void fire_node(timer_node& node) noexcept { static_cast<channel_timer&>(node).fire(); }
+  static void fire_node(timer_node& node, timer_queue& from) noexcept { static_cast<channel_timer&>(node).fire(from); }
 
-  void fire() noexcept {
+  /// Of two firings on the way `from` need not be the queue in which the node was last.
+  void fire(timer_queue& from) noexcept {
     channel_node* woken = nullptr;
     {
       const std::lock_guard guard(mu_);
@@ -84,7 +86,10 @@ class channel_timer : timer_node {
         queued_ = false;
         armed_ = false;
         time_point now = clock::now();
-        if (period_ > clock::duration::zero()) arm_at(next_tick(now), arm_timer_again);
+        if (period_ > clock::duration::zero()) {
+          const time_point next = next_tick(now);
+          arm_at(next, [&] { arm_timer_again(*this, from, next); });
+        }
         const std::lock_guard channel_guard(values().lock());
         (void)values().send_locked(now, woken);  // the last tick still unreceived: this one is dropped
       }

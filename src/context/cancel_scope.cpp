@@ -29,7 +29,7 @@ class timed_core final : public context_core, private timer_node {
   }
 
  private:
-  static void fire_timer(timer_node& node) noexcept {
+  static void fire_timer(timer_node& node, timer_queue&) noexcept {
     const boost::intrusive_ptr<timed_core> self(static_cast<timed_core*>(&node), false);
     self->cancel(errc::deadline_exceeded, {});
   }

@@ -100,7 +100,9 @@ void monitor::relieve_busy_workers(time_point now) noexcept {
     worker& w = *workers[i];
     if (w.timers.next_deadline() < now - overdue) {
       w.timers.fire_due(now);
-      w.wake_thread();  // a ticker is armed again in its queue
+      // A ticker is armed again in its queue, which it looks at once more between the store of its word and its sleep.
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+      w.wake_thread();
     }
     const std::uint64_t pulse = w.switches_.load(std::memory_order_relaxed);
     const bool at_one_fiber = pulse == turns_[i].pulse;

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <exception>
@@ -51,7 +52,12 @@ class timer_thread {
     });
   }
 
-  bool armed() const noexcept { return !queue_.empty(); }
+  /// Or firing: a timer that has left the queue may be about to wake somebody. In this order, with the fence in run().
+  bool armed() const noexcept {
+    const bool queued = !queue_.empty();
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return queued || firing_.load(std::memory_order_acquire);
+  }
 
  private:
   timer_thread() : queue_(timer_queue::acquire()) {}
@@ -76,7 +82,10 @@ class timer_thread {
       const auto seen = changes_;
       changed_.wait_until(lock, queue_.next_deadline(), [&] { return changes_ != seen; });
       lock.unlock();
+      firing_.store(true, std::memory_order_relaxed);
+      std::atomic_thread_fence(std::memory_order_release);
       queue_.fire_due(clock::now());
+      firing_.store(false, std::memory_order_release);
       lock.lock();
     }
     running_ = false;
@@ -89,6 +98,7 @@ class timer_thread {
   std::condition_variable changed_;
   std::uint64_t changes_ = 0;   // guarded by mutex_
   bool running_ = false;        // guarded by mutex_
+  std::atomic<bool> firing_{false};
   std::thread thread_;          // guarded by mutex_
 };
 
@@ -103,8 +113,8 @@ void arm_timer(timer_node& node, time_point when) {
   }
 }
 
-void arm_timer_again(timer_node& node, time_point when) noexcept {
-  until_done([&] { node.queue->arm(node, when); });
+void arm_timer_again(timer_node& node, timer_queue& from, time_point when) noexcept {
+  until_done([&] { from.arm(node, when); });
 }
 
 void release_timers(timer_queue& queue) noexcept {

@@ -78,11 +78,11 @@ void timer_queue::fire_and_unlock(timer_node& node) noexcept {
   remove(node);
   publish_next();
   if (node.run == timer_node::mode::locked) {
-    node.fire(node);
+    node.fire(node, *this);
     lock_.unlock();
   } else {
     lock_.unlock();
-    node.fire(node);
+    node.fire(node, *this);
   }
 }
 

@@ -38,14 +38,18 @@ bool seems_ready(Case& op) {
   }
 }
 
-/// False: somebody was quicker, and nothing was done.
+/// False: somebody was quicker, and nothing was done. Then `me` has been brought up to date: a fiber that waits for a lock
+/// may go on on another worker.
 template <class Case>
-bool commit_and_run(Case& op, const caller& me) {
+bool commit_and_run(Case& op, caller& me) {
   bool taken = true;
   if constexpr (is_on_channel(Case::made_as)) {
     channel_section section(op.channel->lock(), me);
     const channel_step step = op.commit(section.woken);
-    if (step == channel_step::blocked) return false;
+    if (step == channel_step::blocked) {
+      me.bias = current_bias_id();
+      return false;
+    }
     taken = step == channel_step::done;
   }
   op.run(taken);
@@ -55,7 +59,7 @@ bool commit_and_run(Case& op, const caller& me) {
 /// The index of the case that was committed, whose handler has run.
 template <class... Cases>
 std::size_t select_by_type(Cases&... cases) {
-  const caller me = spend_budget();
+  caller me = spend_budget();
   std::uint32_t ready = 0;
   std::size_t i = 0;
   ((ready |= std::uint32_t{detail::seems_ready(cases)} << i++), ...);

@@ -15,7 +15,7 @@ struct timer_node {
   /// it may claim and wake a waiter, nothing more. `unlocked`: it runs after the node has left the queue, without a
   /// lock, and may do anything that does not wait; the node must stay alive by itself (a reference count) until then.
   enum class mode : bool { locked, unlocked };
-  using fire_fn = void (*)(timer_node&) noexcept;
+  using fire_fn = void (*)(timer_node&, timer_queue& from) noexcept;
 
   timer_node(fire_fn f, mode m) noexcept : fire(f), run(m) {}
   timer_node(const timer_node&) = delete;
@@ -32,9 +32,9 @@ struct timer_node {
 /// want of memory or, on a plain thread, of a thread that serves it.
 void arm_timer(timer_node& node, time_point when);
 
-/// From its firing, in the queue that fires it. Without memory, which that queue has had for the node just now, it waits until
-/// there is some, as nobody can be told.
-void arm_timer_again(timer_node& node, time_point when) noexcept;
+/// Of a firing, in the queue that fires, whose thread is there or is woken. Without memory, which that queue has just had for
+/// a node, it waits until there is some, as nobody can be told.
+void arm_timer_again(timer_node& node, timer_queue& from, time_point when) noexcept;
 
 /// True: the node was armed and will not fire. False: it has fired (mode unlocked: or is about to run), or was not armed.
 bool cancel_timer(timer_node& node) noexcept;
