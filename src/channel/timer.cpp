@@ -1,5 +1,5 @@
-// A channel_timer fires in the timer queue's hands: it re-arms and sends, and waits for nothing but memory. Lock order: mu_, then the
-// channel's lock or the timer queue's; receivers are woken after both.
+// A channel_timer fires in the timer queue's hands: it re-arms and sends, and waits for nothing but memory. Lock order: mu_,
+// then the channel's lock or the timer queue's; receivers are woken after both.
 //
 // The node may have left the queue, and its firing be on the way to mu_, when stop or reset come first. cancel_timer tells
 // (false), and the firing is counted in stale_: that many firings do nothing. Which one of two on the way they are does
