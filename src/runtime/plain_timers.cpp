@@ -36,19 +36,20 @@ class timer_thread {
   }
 
   void arm(timer_node& node, time_point when) {
-    if (!queue_.arm(node, when)) return;
-    try {
-      tend();
-    } catch (...) {
-      if (cancel_timer(node)) throw;  // else it is being fired: somebody else's thread came
-    }
+    const std::lock_guard lock(mutex_);
+    // The thread first. Were the node in the queue already when this fails, others would have relied on its thread.
+    run_thread();
+    if (queue_.arm(node, when)) look_again();
   }
 
   /// Nobody can be told that there is no memory or no thread for what is still armed: it waits until there is.
   void adopt(timer_queue& from) noexcept {
     until_done([&] { timer_queue::release(from, queue_); });
     until_done([&] {
-      if (!queue_.empty()) tend();
+      const std::lock_guard lock(mutex_);
+      if (queue_.empty()) return;
+      run_thread();
+      look_again();
     });
   }
 
@@ -62,11 +63,13 @@ class timer_thread {
  private:
   timer_thread() : queue_(timer_queue::acquire()) {}
 
+  // Both under mutex_.
   /// A timer came that is earlier than all others.
-  void tend() {
-    const std::lock_guard lock(mutex_);
+  void look_again() noexcept {
     ++changes_;
     changed_.notify_one();
+  }
+  void run_thread() {
     if (running_) return;
     if (thread_.joinable()) thread_.join();  // it has left its loop for good
     const blocked_signals inherited;

@@ -13,6 +13,7 @@
 #include <cstdarg>
 #include <cstdlib>
 #include <new>
+#include <utility>
 
 namespace faults {
 namespace {
@@ -20,6 +21,7 @@ namespace {
 constexpr std::size_t kinds = 6;
 
 constinit std::array<std::atomic<std::int64_t>, kinds> calls_left{};  // 0: none fails
+constinit std::atomic<const std::function<void()>*> first{nullptr};  // called before the one that fails
 constinit std::atomic<std::int64_t> live{0};
 
 // Boost.Fiber makes a thread's main context, scheduler and algorithm in a function that is noexcept; a worker's thread
@@ -34,7 +36,9 @@ bool fails_now(kind what) noexcept {
     return false;
   }
   std::atomic<std::int64_t>& left = calls_left[static_cast<std::size_t>(what)];
-  return left.load(std::memory_order_relaxed) > 0 && left.fetch_sub(1, std::memory_order_relaxed) == 1;
+  if (left.load(std::memory_order_relaxed) <= 0 || left.fetch_sub(1, std::memory_order_relaxed) != 1) return false;
+  if (const auto* meanwhile = first.load(std::memory_order_acquire)) (*meanwhile)();
+  return true;
 }
 
 /// The function that ours stands before. `known` is constinit: the guard of a static is a sanitizer's affair, which calls
@@ -86,12 +90,14 @@ std::string_view name_of(kind what) noexcept {
   return names[static_cast<std::size_t>(what)];
 }
 
-injection::injection(kind what, std::int64_t nth) noexcept {
+injection::injection(kind what, std::int64_t nth, std::function<void()> meanwhile) : meanwhile_(std::move(meanwhile)) {
+  first.store(meanwhile_ ? &meanwhile_ : nullptr, std::memory_order_release);
   calls_left[static_cast<std::size_t>(what)].store(nth, std::memory_order_relaxed);
 }
 
 injection::~injection() {
   for (auto& left : calls_left) left.store(0, std::memory_order_relaxed);
+  first.store(nullptr, std::memory_order_relaxed);
 }
 
 bool injection::pending() const noexcept {
