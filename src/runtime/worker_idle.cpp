@@ -260,13 +260,16 @@ bool worker::watch() noexcept {
   return true;
 }
 
+/// Leaves the word of a worker that runs by now as it is: the monitor knows by it who runs.
 void worker::wake_thread() noexcept {
-  const std::uint32_t seen = sleep_word_.load(std::memory_order_seq_cst);
-  if (seen != asleep && seen != in_reactor) return;
-  switch (sleep_word_.exchange(called, std::memory_order_acq_rel)) {
-    case asleep: futex_wake(sleep_word_); break;
-    case in_reactor: owner.attached_reactor()->interrupt(); break;
-    default: break;
+  std::uint32_t seen = sleep_word_.load(std::memory_order_seq_cst);
+  do {
+    if (seen != asleep && seen != in_reactor) return;
+  } while (!sleep_word_.compare_exchange_strong(seen, called, std::memory_order_seq_cst));
+  if (seen == asleep) {
+    futex_wake(sleep_word_);
+  } else {
+    owner.attached_reactor()->interrupt();
   }
 }
 

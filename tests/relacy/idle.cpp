@@ -2,7 +2,7 @@
 //
 // There are as many tasks as workers, and a worker that has one is busy for good, so that each must find one. The first
 // lies in a worker's queue or in the inbox from the start, and each spawns the next; or a thread that is not spool's
-// spawns them all. A lost wake-up is a deadlock. Tried are all schedules with at most two switches that are not forced,
+// spawns them all. A lost wake-up is a deadlock, and a worker that runs must look so to the monitor. Tried are all schedules with at most two switches that are not forced,
 // and random ones; a million of these with SPOOL_TEST_LONG=1. Shipped are the scheduler, the idle set, how a worker
 // finds work and sleeps, the run queues and the pushes; what is not, see model_engine.hpp.
 // --own-fence plants a bug: who falls asleep never issues the heavy fence, but one for itself.
@@ -58,6 +58,7 @@ struct workers_and_tasks
 
   void after() {
     for (const unsigned times : ran) RL_ASSERT(times == 1);
+    for (unsigned i = 0; i < Workers; ++i) RL_ASSERT(engine->at(i).runs());
     running = nullptr;
     for (task* t : tasks) ::operator delete(t);
     engine.reset();
