@@ -73,7 +73,10 @@ class channel_timer : timer_node {
     return std::exchange(armed_, false) || unreceived.has_value();
   }
 
-  static void fire_node(timer_node& node, timer_queue& from) noexcept { static_cast<channel_timer&>(node).fire(from); }
+  static void fire_node(timer_node& node, timer_queue* from) noexcept {
+    auto& self = static_cast<channel_timer&>(node);
+    from != nullptr ? self.fire(*from) : self.outlive_bubble();
+  }
 
   /// Of two firings on the way `from` need not be the queue in which the node was last.
   void fire(timer_queue& from) noexcept {
@@ -95,6 +98,20 @@ class channel_timer : timer_node {
       }
     }
     wake_chain(woken, current_fiber());
+    release();
+  }
+
+  /// As a firing, but that nothing comes of it.
+  void outlive_bubble() noexcept {
+    {
+      const std::lock_guard guard(mu_);
+      if (stale_ > 0) {
+        --stale_;
+      } else {
+        queued_ = false;
+        armed_ = false;
+      }
+    }
     release();
   }
 

@@ -29,9 +29,9 @@ class timed_core final : public context_core, private timer_node {
   }
 
  private:
-  static void fire_timer(timer_node& node, timer_queue&) noexcept {
+  static void fire_timer(timer_node& node, timer_queue* from) noexcept {
     const boost::intrusive_ptr<timed_core> self(static_cast<timed_core*>(&node), false);
-    self->cancel(errc::deadline_exceeded, {});
+    if (from != nullptr) self->cancel(errc::deadline_exceeded, {});
   }
   void ended() noexcept override {
     if (cancel_timer(*this)) intrusive_ptr_release(this);

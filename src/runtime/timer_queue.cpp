@@ -78,11 +78,11 @@ void timer_queue::fire_and_unlock(timer_node& node) noexcept {
   remove(node);
   publish_next();
   if (node.run == timer_node::mode::locked) {
-    node.fire(node, *this);
+    node.fire(node, this);
     lock_.unlock();
   } else {
     lock_.unlock();
-    node.fire(node, *this);
+    node.fire(node, this);
   }
 }
 
@@ -98,10 +98,16 @@ void timer_queue::fire_one(std::uint64_t chance) noexcept {
 }
 
 void timer_queue::forget() noexcept {
-  const std::lock_guard lock(lock_);
-  for (const entry& e : heap_) e.node->index = unarmed;
-  heap_.clear();
-  publish_next();
+  for (;;) {
+    lock_.lock();
+    if (heap_.empty()) return lock_.unlock();
+    timer_node& node = *heap_.back().node;
+    const bool tell = node.run == timer_node::mode::unlocked;
+    remove(node);
+    publish_next();
+    lock_.unlock();
+    if (tell) node.fire(node, nullptr);
+  }
 }
 
 void timer_queue::place(std::size_t i, entry e) noexcept {

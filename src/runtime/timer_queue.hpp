@@ -26,7 +26,7 @@ class alignas(cache_line_bytes) timer_queue {
   void fire_due(time_point now) noexcept;
   /// Fires one of those that are due first; `chance` says which.
   void fire_one(std::uint64_t chance) noexcept;
-  /// Disarms all.
+  /// Disarms all, and tells those that are fired without the lock.
   void forget() noexcept;
   /// When the earliest timer is due; max() without one. A relaxed read that a caller may poll.
   time_point next_deadline() const noexcept { return time_point(clock::duration(next_.load(std::memory_order_relaxed))); }

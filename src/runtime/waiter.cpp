@@ -25,7 +25,7 @@ constexpr std::chrono::microseconds longest_look{2};
 /// Ends a wait at its deadline. Fires under the timer queue's lock, so the waiter is there.
 struct deadline_timer : timer_node {
   explicit deadline_timer(waiter& w) noexcept : timer_node(&expire, mode::locked), owner(w) {}
-  static void expire(timer_node& node, timer_queue&) noexcept {
+  static void expire(timer_node& node, timer_queue*) noexcept {
     waiter& w = static_cast<deadline_timer&>(node).owner;
     if (w.claim(waiter::timed_out)) w.wake();
   }

@@ -1,11 +1,13 @@
-// Timers whose thread cannot be had.
+// Timers whose thread cannot be had, and what they leave behind.
 #include "faults.hpp"
 
 #include <spool/spool.hpp>
+#include <spool/testing/bubble.hpp>
 
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdint>
 #include <future>
 #include <system_error>
 #include <thread>
@@ -34,6 +36,28 @@ TEST(TimerFaults, ATimerFiresThoughTheOneThatWasToStartTheThreadFailed) {
   }
   other.join();
   EXPECT_TRUE(fired);
+}
+
+TEST(TimerFaults, AnAfterThatNobodyReceivedGoesWithItsBubble) {
+  const auto leave_some = [](int bubbles) {
+    for (int i = 0; i < bubbles; ++i) spool::testing::run_in_bubble([] { (void)spool::after(1h); });
+  };
+  leave_some(10);  // caches fill up
+  const std::int64_t before = faults::live_allocations();
+  leave_some(100);
+  EXPECT_LT(faults::live_allocations() - before, 32);
+}
+
+TEST(TimerFaults, AContextWithADeadlineThatOutlivesItsBubbleLeavesNothing) {
+  const auto leave_some = [](int bubbles) {
+    for (int i = 0; i < bubbles; ++i) {
+      (void)spool::testing::run_in_bubble([] { return spool::with_timeout(spool::context::background(), 1h); });
+    }
+  };
+  leave_some(10);
+  const std::int64_t before = faults::live_allocations();
+  leave_some(100);
+  EXPECT_LT(faults::live_allocations() - before, 32);
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ using spool::detail::timer_queue;
 
 struct alarm_node : timer_node {
   alarm_node() : timer_node(&ring, mode::unlocked) {}
-  static void ring(timer_node& node, timer_queue&) noexcept { static_cast<alarm_node&>(node).armed = false; }
+  static void ring(timer_node& node, timer_queue*) noexcept { static_cast<alarm_node&>(node).armed = false; }
   bool armed = false;
 };
 

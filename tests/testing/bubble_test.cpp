@@ -74,6 +74,24 @@ TEST(Bubble, TickersTick) {
   });
 }
 
+TEST(Bubble, ATickerThatOutlivesItTicksOnceItIsResetOutside) {
+  std::unique_ptr<ticker> every;
+  run_in_bubble([&] { every = std::make_unique<ticker>(1min); });
+  every->reset(1ms);
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(every->c().recv_for(10s));
+}
+
+TEST(Bubble, ATimerThatOutlivesItFiresNoMore) {
+  std::unique_ptr<timer> once;
+  run_in_bubble([&] { once = std::make_unique<timer>(1ms); });
+  EXPECT_FALSE(once->c().recv_for(20ms));
+  EXPECT_FALSE(once->stop());
+  run_in_bubble([&] {
+    once->reset(1h);
+    EXPECT_TRUE(once->c().recv());
+  });
+}
+
 TEST(Bubble, DeadlinesPass) {
   run_in_bubble([] {
     const auto began = this_fiber::now();

@@ -2,7 +2,8 @@
 //
 // In a bubble time stands while a fiber can run and jumps to the next timer when all of them wait: an hour's sleep ends
 // at once, after an hour. All of spool's waits and timers go by it, and this_fiber::now() reads it. It begins at the steady
-// clock's time.
+// clock's time. A timer, ticker or context with a deadline that outlives it has no clock any more: its time never
+// comes, unless it is reset.
 //
 // A thread or runtime that was begun inside and is still at work may act on the bubble: until it has ended or waits in
 // something of spool's itself, the clock goes as the real one, and nothing is called a deadlock for 10 s. blocking(f)

@@ -15,7 +15,9 @@ struct timer_node {
   /// it may claim and wake a waiter, nothing more. `unlocked`: it runs after the node has left the queue, without a
   /// lock, and may do anything that does not wait; the node must stay alive by itself (a reference count) until then.
   enum class mode : bool { locked, unlocked };
-  using fire_fn = void (*)(timer_node&, timer_queue& from) noexcept;
+  /// `from` is the queue that fires. Null, for `unlocked` only: the bubble whose clock it waited for has ended; it does
+  /// nothing but give back what it holds.
+  using fire_fn = void (*)(timer_node&, timer_queue* from) noexcept;
 
   timer_node(fire_fn f, mode m) noexcept : fire(f), run(m) {}
   timer_node(const timer_node&) = delete;
@@ -36,7 +38,8 @@ void arm_timer(timer_node& node, time_point when);
 /// a node, it waits until there is some, as nobody can be told.
 void arm_timer_again(timer_node& node, timer_queue& from, time_point when) noexcept;
 
-/// True: the node was armed and will not fire. False: it has fired (mode unlocked: or is about to run), or was not armed.
+/// True: the node was armed and will not fire. False: it has fired (mode unlocked: or is about to run), its bubble has
+/// ended, or it was not armed.
 bool cancel_timer(timer_node& node) noexcept;
 
 }  // namespace spool::detail
