@@ -43,7 +43,7 @@ look look_around() noexcept {
   look seen;
   seen.own = thread_census::own.load(std::memory_order_seq_cst);
   seen.blocked = thread_census::blocked.load(std::memory_order_seq_cst);
-  seen.rest = thread_census::outside_sources.load(std::memory_order_seq_cst) == 0 && plain_timers_armed() == 0;
+  seen.rest = thread_census::outside_sources.load(std::memory_order_seq_cst) == 0 && !plain_timers_armed();
   seen.rest = scheduler_registry::all_of([&](scheduler& s) {
     seen.activity += s.activity();
     if (!s.at_rest() || s.helpers().pending() != 0) return false;
@@ -53,6 +53,8 @@ look look_around() noexcept {
     }
     return true;
   }) && seen.rest;
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with the one in firing_thread
+  seen.rest = seen.rest && thread_census::firing.load(std::memory_order_seq_cst) == 0;
   return seen;
 }
 

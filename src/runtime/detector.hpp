@@ -1,7 +1,8 @@
 // Proves that fibers can never go on. The proof is about the whole process: every worker of every runtime sleeps, nothing
-// is queued, no timer is armed, no blocking call runs, nothing outside (signal, I/O) is registered, and every thread
-// of the process is spool's own or blocked in a wait of spool's that has no deadline. Then nothing is left that could act,
-// whoever holds a reference to what. Two looks around the count of threads see the same activity, so it held at one instant.
+// is queued, no timer is armed or being fired, no blocking call runs, nothing outside (signal, I/O) is registered, and
+// every thread of the process is spool's own or blocked in a wait of spool's that has no deadline. Then nothing is left
+// that could act, whoever holds a reference to what. Two looks around the count of threads see the same activity, so it
+// held at one instant.
 #pragma once
 
 #include <spool/runtime/detail/fiber_list.hpp>

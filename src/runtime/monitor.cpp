@@ -99,7 +99,10 @@ void monitor::relieve_busy_workers(time_point now) noexcept {
   for (std::size_t i = 0; i < workers.size(); ++i) {
     worker& w = *workers[i];
     if (w.timers.next_deadline() < now - overdue) {
-      w.timers.fire_due(now);
+      {
+        const firing_thread firing;  // others' detectors cannot tell otherwise
+        w.timers.fire_due(now);
+      }
       // A ticker is armed again in its queue, which it looks at once more between the store of its word and its sleep.
       std::atomic_thread_fence(std::memory_order_seq_cst);
       w.wake_thread();

@@ -9,6 +9,7 @@ namespace spool::detail {
 std::atomic<std::int64_t> thread_census::own{0};
 std::atomic<std::int64_t> thread_census::blocked{0};
 std::atomic<std::int64_t> thread_census::outside_sources{0};
+std::atomic<std::int64_t> thread_census::firing{0};
 
 std::size_t thread_census::all() noexcept {
   DIR* tasks = ::opendir("/proc/self/task");

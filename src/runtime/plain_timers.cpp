@@ -7,9 +7,9 @@
 
 #include <pthread.h>
 
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <exception>
 #include <mutex>
 #include <thread>
@@ -53,12 +53,7 @@ class timer_thread {
     });
   }
 
-  /// Or firing: a timer that has left the queue may be about to wake somebody. In this order, with the fence in run().
-  bool armed() const noexcept {
-    const bool queued = !queue_.empty();
-    std::atomic_thread_fence(std::memory_order_acquire);
-    return queued || firing_.load(std::memory_order_acquire);
-  }
+  bool armed() const noexcept { return !queue_.empty(); }
 
  private:
   timer_thread() : queue_(timer_queue::acquire()) {}
@@ -85,10 +80,10 @@ class timer_thread {
       const auto seen = changes_;
       changed_.wait_until(lock, queue_.next_deadline(), [&] { return changes_ != seen; });
       lock.unlock();
-      firing_.store(true, std::memory_order_relaxed);
-      std::atomic_thread_fence(std::memory_order_release);
-      queue_.fire_due(clock::now());
-      firing_.store(false, std::memory_order_release);
+      {
+        const firing_thread firing;
+        queue_.fire_due(clock::now());
+      }
       lock.lock();
     }
     running_ = false;
@@ -101,7 +96,6 @@ class timer_thread {
   std::condition_variable changed_;
   std::uint64_t changes_ = 0;   // guarded by mutex_
   bool running_ = false;        // guarded by mutex_
-  std::atomic<bool> firing_{false};
   std::thread thread_;          // guarded by mutex_
 };
 
@@ -124,8 +118,8 @@ void release_timers(timer_queue& queue) noexcept {
   timer_thread::instance().adopt(queue);
 }
 
-std::size_t plain_timers_armed() noexcept {
-  return timer_thread::instance().armed() ? 1 : 0;
+bool plain_timers_armed() noexcept {
+  return timer_thread::instance().armed();
 }
 
 }  // namespace spool::detail

@@ -4,14 +4,12 @@
 
 #include "timer_queue.hpp"
 
-#include <cstddef>
-
 namespace spool::detail {
 
 /// Gives a worker's queue back; what is still armed fires on the timer thread.
 void release_timers(timer_queue& queue) noexcept;
 
-/// Timers that the timer thread has to serve.
-std::size_t plain_timers_armed() noexcept;
+/// The timer thread has timers to serve, beside those that it fires.
+bool plain_timers_armed() noexcept;
 
 }  // namespace spool::detail

@@ -2,6 +2,8 @@
 #include "captured_log.hpp"
 #include "stage.hpp"
 
+#include <spool/runtime/detail/timer_node.hpp>
+
 #include <boost/fiber/all.hpp>
 
 #include <sys/eventfd.h>
@@ -29,6 +31,19 @@ struct program {
   const char* name;
   void (*play)(stage&);
   friend std::ostream& operator<<(std::ostream& out, const program& p) { return out << p.name; }
+};
+
+/// It takes its time to fire.
+struct slow_timer : detail::timer_node {
+  slow_timer() : timer_node(&fire_slowly, mode::unlocked) {}
+  static void fire_slowly(timer_node& node, detail::timer_queue*) noexcept {
+    auto& self = static_cast<slow_timer&>(node);
+    self.fires = true;
+    std::this_thread::sleep_for(a_while);
+    self.fired.close();
+  }
+  std::atomic<bool> fires{false};
+  channel<int> fired;
 };
 
 latch* signalled = nullptr;  // what the raw signal handler counts down
@@ -131,6 +146,7 @@ const program others[] = {
   {"ThreadThatSleepsInSpool", [](stage& s) { channel<int> ch; s.thread([=] { this_fiber::sleep_for(a_while); EXPECT_TRUE(ch.send(1)); }); s.fiber([=] { EXPECT_EQ(ch.recv(), 1); }); }},
   {"StdAsync", [](stage& s) { channel<int> ch; s.fiber([=] { EXPECT_EQ(ch.recv(), 1); }); s.keep<std::future<void>>(std::async(std::launch::async, [=] { std::this_thread::sleep_for(a_while); EXPECT_TRUE(ch.send(1)); })); }},
   {"AnotherRuntimesTimer", [](stage& s) { auto& other = s.keep<runtime>(runtime_options{.threads = 1}); channel<int> ch; s.fiber([=] { EXPECT_EQ(ch.recv(), 1); }); other.go([=] { this_fiber::sleep_for(a_while); EXPECT_TRUE(ch.send(1)); }); }},
+  {"TimerThatAnotherRuntimesMonitorFires", [](stage& s) { auto& other = s.keep<runtime>(runtime_options{.threads = 1}); auto& late = s.keep<slow_timer>(); s.fiber([&] { (void)late.fired.recv(); }); other.go([&] { arm_timer(late, detail::clock::now()); while (!late.fires) {} }); }},
   {"AnotherRuntimesBlockingCall", [](stage& s) { auto& other = s.keep<runtime>(runtime_options{.threads = 1}); channel<int> ch; s.fiber([=] { EXPECT_EQ(ch.recv(), 1); }); other.go([=] { blocking([] { std::this_thread::sleep_for(a_while); }); EXPECT_TRUE(ch.send(1)); }); }},
   {"RunOnAnotherRuntime", [](stage& s) { auto& other = s.keep<runtime>(runtime_options{.threads = 2}); s.fiber([&] { EXPECT_EQ(other.run([] { this_fiber::sleep_for(a_while); return 7; }), 7); }); }},
   {"TwoRuntimesPlayPingPong", [](stage& s) { auto& other = s.keep<runtime>(runtime_options{.threads = 2}); channel<int> ping, pong; other.go([=] { for (int v : ping) EXPECT_TRUE(pong.send(v)); }); s.fiber([=] { for (int i = 0; i < 1000; ++i) { EXPECT_TRUE(ping.send(i)); EXPECT_EQ(pong.recv(), i); } ping.close(); }); }},
