@@ -53,7 +53,8 @@ fiber_info scheduler::describe(fiber& f, time_point now) const {
     info.object = f.wait_object.load(std::memory_order_relaxed);
     info.for_ever = info.object == nobody;
     if (info.for_ever) info.object = nullptr;
-    if (driver() == nullptr) info.waits_for = coarse_clock::since(f.wait_since.load(std::memory_order_relaxed), now);
+    info.since = f.wait_since.load(std::memory_order_relaxed);
+    if (driver() == nullptr) info.waits_for = coarse_clock::since(info.since, now);
   }
   return info;
 }

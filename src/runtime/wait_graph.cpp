@@ -54,6 +54,14 @@ struct known_fiber {
 };
 using known_fibers = std::unordered_map<const fiber*, known_fiber>;
 
+/// Still in that wait.
+bool waits_as_told(const fiber& f, const fiber_info& told) noexcept {
+  return f.waiting.load(std::memory_order_relaxed) != nullptr &&
+         f.wait_what.load(std::memory_order_relaxed) == told.waits_in &&
+         f.wait_object.load(std::memory_order_relaxed) == told.object &&
+         f.wait_since.load(std::memory_order_relaxed) == told.since;
+}
+
 known_fiber describe(fiber& f) {
   const std::uint64_t id = f.ensure_id();
   return {id, f.name != nullptr ? fmt::format("fiber {} \"{}\"", id, *f.name) : fmt::format("fiber {}", id)};
@@ -81,7 +89,12 @@ std::string describe(const shared_holders& h, std::uint64_t waiting, const known
 }  // namespace
 
 void name_holders(std::span<fiber_info> fibers) {
-  std::vector<std::pair<fiber_info*, shared_holders>> waits;
+  struct wait {
+    fiber_info* info;
+    shared_holders found;
+    bool goes_on = false;
+  };
+  std::unordered_map<std::uint64_t, wait> waits;  // by the fiber's id
   known_fibers known;
   for (fiber_info& info : fibers) {
     if (!is_lock(info.waits_in)) continue;
@@ -90,14 +103,18 @@ void name_holders(std::span<fiber_info> fibers) {
     for (const fiber* reader : noted_readers(found)) {
       if (reader != nullptr) known.try_emplace(reader);
     }
-    waits.emplace_back(&info, found);
+    waits.try_emplace(info.id, wait{&info, found});
   }
-  if (!known.empty()) {
-    scheduler_registry::for_each_busy_fiber([&](fiber& f) {
-      if (const auto found = known.find(&f); found != known.end()) found->second = describe(f);
-    });
+  if (waits.empty()) return;
+  scheduler_registry::for_each_busy_fiber([&](fiber& f) {
+    if (const auto found = known.find(&f); found != known.end()) found->second = describe(f);
+    const auto w = waits.find(f.id.load(std::memory_order_relaxed));
+    if (w != waits.end()) w->second.goes_on = waits_as_told(f, *w->second.info);
+  });
+  // Who waits no longer may have waited for a lock that was gone when it was read.
+  for (auto& [id, w] : waits) {
+    if (w.goes_on) w.info->holder = describe(w.found, id, known);
   }
-  for (auto& [info, found] : waits) info->holder = describe(found, info->id, known);
 }
 
 std::vector<lock_ring> ring_finder::look(scheduler& of, time_point now) {

@@ -14,8 +14,8 @@
 
 namespace spool::detail {
 
-/// Fills in `holder` where a listed fiber waits for a mutex or a shared_mutex. Takes the registry locks of all runtimes, one
-/// after another.
+/// Fills in `holder` where a listed fiber still waits for a mutex or a shared_mutex. Takes the registry locks of all
+/// runtimes, one after another.
 void name_holders(std::span<fiber_info> fibers);
 
 /// Fibers that wait in a ring, each for a lock that the next one has, and those that wait for one of these. The next has

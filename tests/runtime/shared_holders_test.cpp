@@ -1,9 +1,13 @@
 // Whom a report names as holders of a shared_mutex.
 #include "reported_fibers.hpp"
 
+#include <runtime/wait_graph.hpp>
+
 #include <chrono>
+#include <cstring>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <shared_mutex>
 #include <string>
 #include <vector>
@@ -290,6 +294,35 @@ TEST_P(SharedMutexReport, ASharedMutexOfAPlainThreadHasNoFiberForAHolder) {
       all.wait();
     });
   }
+}
+
+/// Memory that anything may be written over, for a lock that goes before its report is made.
+template <class Lock>
+struct place_for {
+  alignas(Lock) unsigned char bytes[sizeof(Lock)];
+  Lock& lock = *new (bytes) Lock;
+  void destroy() {
+    lock.~Lock();
+    std::memset(bytes, 0x11, sizeof bytes);
+  }
+};
+
+TEST_P(SharedMutexReport, NobodyIsSaidToHoldALockThatIsGone) {
+  run([] {
+    place_for<shared_mutex> place;
+    place.lock.lock();
+    wait_group all;
+    start_writer(all, place.lock, "writer");
+    start_reader(all, place.lock, "reader");
+    std::vector<detail::fiber_info> seen{waiting("writer"), waiting("reader")};
+    place.lock.unlock();
+    all.wait();
+    place.destroy();
+    for (detail::fiber_info& f : seen) f.holder.clear();
+    detail::name_holders(seen);
+    EXPECT_EQ(seen[0].holder, "");
+    EXPECT_EQ(seen[1].holder, "");
+  });
 }
 
 }  // namespace

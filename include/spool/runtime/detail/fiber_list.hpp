@@ -20,6 +20,7 @@ struct fiber_info {
   start_site started;
   const char* waits_in = nullptr;         // null: runs, or is ready to
   const void* object = nullptr;           // that it waits on; null: none, or not known
+  std::uint32_t since = 0;                // by coarse_clock: one wait for an object is not taken for the next
   std::chrono::milliseconds waits_for{};  // to 4 ms or so
   bool for_ever = false;                  // nothing can end this wait
   std::string holder;                     // who has the lock that it waits for, as far as that is known
