@@ -6,6 +6,7 @@
 #include <spool/runtime/this_fiber.hpp>
 #include <spool/sync/detail/claim.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <mutex>
 #include <new>
@@ -34,29 +35,35 @@ pool_core::executor* pool_core::own_job() const noexcept {
   return here != nullptr && here->pool == this ? here : nullptr;
 }
 
-void pool_core::count_queued(std::ptrdiff_t by) noexcept {
-  queued_.store(queued_.load(std::memory_order_relaxed) + static_cast<std::size_t>(by), std::memory_order_relaxed);
+std::size_t pool_core::room() const noexcept {
+  const std::size_t most = capacity_ + free_slots();
+  const std::uint64_t taken = queued();
+  return most > taken ? most - static_cast<std::size_t>(taken) : 0;
 }
 
 void pool_core::push(pool_job& job) noexcept {
   job.next = nullptr;
-  (head_ == nullptr ? head_ : tail_->next) = &job;
-  tail_ = &job;
-  count_queued(1);
+  (arrivals_ == nullptr ? arrivals_ : last_arrival_->next) = &job;
+  last_arrival_ = &job;
   ++accepted_;
 }
 
+void pool_core::receive() noexcept {
+  if (ready_ == nullptr) ready_ = std::exchange(arrivals_, nullptr);
+}
+
 pool_job* pool_core::take() noexcept {
-  pool_job* first = head_;
+  pool_job* const first = ready_;
   if (first == nullptr) return nullptr;
-  head_ = first->next;
-  count_queued(-1);
+  ready_ = first->next;
+  __builtin_prefetch(ready_);
+  taken_.store(taken_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   ++busy_;
   return first;
 }
 
 void pool_core::ask_for_executors(deeds& todo) noexcept {
-  while (executors_ < workers_ && executors_ - busy_ < queued_) {
+  while (executors_ < workers_ && executors_ - busy_ < queued()) {
     ++executors_;
     ++live_;
     ++todo.spawns;
@@ -72,13 +79,16 @@ void pool_core::serve(deeds& todo) noexcept {
     ++busy_;
     todo.woken.push_back(*job);
   }
-  while (room()) {
+  std::size_t left = room();
+  for (; left > 0; --left) {
     wait_node* next = claim_first(submitters_);
     if (next == nullptr) break;
     push(*static_cast<submitter*>(next)->job);
     --waiting_;
     todo.woken.push_back(*next);
   }
+  credit_ = std::min(credit_, left);
+  submitters_wait_ = has_waiter(submitters_);
   ask_for_executors(todo);
 }
 
@@ -109,60 +119,79 @@ void pool_core::perform(deeds& todo) noexcept {
 }
 
 channel_status pool_core::count_refusal(channel_status why) noexcept {
-  const std::lock_guard guard(mu_);
+  const std::lock_guard guard(entry_mu_);
   ++rejected_;
   return why;
 }
 
 channel_status pool_core::admission(const context* ctx, bool may_wait) {
   if (ctx != nullptr && ctx->done()) return count_refusal(status_of(*ctx));
-  const std::lock_guard guard(mu_);
-  const channel_status s = closed_              ? channel_status::closed
-                           : may_wait || room() ? channel_status::ok
-                                                : channel_status::full;
+  both_locks locks{*this};
+  const std::lock_guard guard(locks);
+  const channel_status s = closed_                  ? channel_status::closed
+                           : may_wait || room() > 0 ? channel_status::ok
+                                                    : channel_status::full;
   if (s != channel_status::ok) ++rejected_;
   return s;
 }
 
 channel_status pool_core::enqueue(pool_job& job, const context* ctx, bool may_wait) {
+  entry_mu_.lock();
+  if (credit_ == 0 || executors_ < workers_) [[unlikely]] {
+    entry_mu_.unlock();
+    return enqueue_slowly(job, ctx, may_wait);
+  }
+  --credit_;
+  push(job);
+  entry_mu_.unlock();
+  spend_budget();
+  return channel_status::ok;
+}
+
+channel_status pool_core::enqueue_slowly(pool_job& job, const context* ctx, bool may_wait) noexcept {
   deeds todo;
-  mu_.lock();
-  if (may_wait && !room()) look_for_room(todo);
-  if (closed_ || (!may_wait && !room())) {
+  both_locks locks{*this};
+  locks.lock();
+  if (may_wait && room() == 0) look_for_room(todo);
+  const std::size_t left = room();
+  if (closed_ || (!may_wait && left == 0)) {
     const bool closed = closed_;
     ++rejected_;
-    mu_.unlock();
+    locks.unlock();
     perform(todo);
     spend_budget();
     return closed ? channel_status::closed : channel_status::full;
   }
-  if (!room()) return wait_for_room(job, ctx);  // nothing is left to do: the look did not end a drain
+  if (left == 0) return wait_for_room(job, ctx);  // nothing is left to do: the look did not end a drain
   push(job);  // nobody is waiting: I4
+  credit_ = left - 1;
   ask_for_executors(todo);
-  mu_.unlock();
+  locks.unlock();
   perform(todo);
   spend_budget();
   return channel_status::ok;
 }
 
 // A plain thread that is woken goes on late, and the queue may have run dry by then. So it first looks whether small jobs
-// make room at once, as long as that pays; not past others who wait. Called and left with mu_ locked.
+// make room at once, as long as that pays; not past others who wait. Called and left with both locks.
 void pool_core::look_for_room(deeds& todo) noexcept {
   if (capacity_ == 0 || closed_ || has_waiter(submitters_) || on_fiber()) return;
   if (looks_to_skip_ > 0) {
     --looks_to_skip_;
     return;
   }
+  both_locks locks{*this};
   ++live_;
-  mu_.unlock();
-  const std::size_t enough = capacity_ - capacity_ / 4;  // room for several, lest each job be waited for
+  // Room for several, lest each job be waited for.
+  const std::uint64_t enough = taken_.load(std::memory_order_relaxed) + std::max<std::size_t>(capacity_ / 4, 1);
+  locks.unlock();
   const time_point end = clock::now() + longest_look;
   do {
     for (int i = 0; i < 8; ++i) cpu_pause();
-  } while (queued_.load(std::memory_order_relaxed) > enough && clock::now() < end);
-  mu_.lock();
+  } while (taken_.load(std::memory_order_relaxed) < enough && clock::now() < end);
+  locks.lock();
   release_live(todo);
-  if (!room()) looks_to_skip_ = waits_without_a_look;
+  if (room() == 0) looks_to_skip_ = waits_without_a_look;
 }
 
 channel_status pool_core::wait_for_room(pool_job& job, const context* ctx) noexcept {
@@ -170,14 +199,15 @@ channel_status pool_core::wait_for_room(pool_job& job, const context* ctx) noexc
   waiter waiting;
   submitter place(waiting, job);
   submitters_.push_back(place);
+  submitters_wait_ = true;
   ++waiting_;
-  mu_.unlock();
+  both_locks{*this}.unlock();
   // In this order: the slot that is lent may be the room that is waited for, and belongs to whoever came first.
   if (self != nullptr) lend(*self);
   const wait_site site{"worker_pool::submit", this};
   const waiter::outcome how = ctx == nullptr ? waiting.wait(site) : wait_limit(*ctx).wait(waiting, site);
   if (how == waiter::canceled) {
-    const std::lock_guard guard(mu_);
+    const std::lock_guard guard(entry_mu_);
     if (place.linked()) wait_queue::erase(place);
     --waiting_;
     ++rejected_;
@@ -190,8 +220,9 @@ channel_status pool_core::wait_for_room(pool_job& job, const context* ctx) noexc
 void pool_core::close() noexcept {
   wait_queue woken;
   {
-    const std::lock_guard guard(mu_);
+    const std::lock_guard guard(entry_mu_);
     closed_ = true;
+    credit_ = 0;
     while (wait_node* node = submitters_.pop_front()) {
       if (!node->owner->claim(refused)) continue;
       --waiting_;
@@ -224,15 +255,22 @@ pool_job* pool_core::after_job(executor& self, job_outcome outcome) noexcept {
   deeds todo;
   pool_job* next = nullptr;
   {
-    const std::lock_guard guard(mu_);
+    const std::lock_guard guard(slots_mu_);
     --busy_;
     ++ended_[static_cast<std::size_t>(outcome)];
-    if (executors_ > workers_ || has_waiter(returning_)) {
-      self.slot = false;
-      --executors_;
+    if (executors_ > workers_ || submitters_wait_ || has_waiter(returning_)) [[unlikely]] {
+      const std::lock_guard entry(entry_mu_);
+      if (executors_ > workers_ || has_waiter(returning_)) {
+        self.slot = false;
+        --executors_;
+      }
       serve(todo);
-    } else {
-      if (has_waiter(submitters_)) serve(todo);
+    }
+    if (self.slot) {
+      if (ready_ == nullptr) {
+        const std::lock_guard entry(entry_mu_);
+        receive();
+      }
       next = take();
     }
   }
@@ -242,10 +280,12 @@ pool_job* pool_core::after_job(executor& self, job_outcome outcome) noexcept {
 
 pool_job* pool_core::next_or_leave(executor& self) noexcept {
   deeds todo;
+  both_locks locks{*this};
   {
-    const std::lock_guard guard(mu_);
+    const std::lock_guard guard(locks);
     if (self.slot) {
       if (executors_ <= workers_ && !has_waiter(returning_)) {
+        receive();
         if (pool_job* next = take()) return next;
       }
       --executors_;
@@ -260,8 +300,9 @@ pool_job* pool_core::next_or_leave(executor& self) noexcept {
 void pool_core::lend(executor& self) noexcept {
   if (self.lent++ > 0) return;
   deeds todo;
+  both_locks locks{*this};
   {
-    const std::lock_guard guard(mu_);
+    const std::lock_guard guard(locks);
     --executors_;
     --busy_;
     serve(todo);
@@ -273,11 +314,13 @@ void pool_core::take_back(executor& self) noexcept {
   if (--self.lent > 0) return;
   waiter waiting;
   wait_node place(waiting);
+  both_locks locks{*this};
   {
-    const std::lock_guard guard(mu_);
+    const std::lock_guard guard(locks);
     if (executors_ < workers_) {  // nobody else is returning: I3
       ++executors_;
       ++busy_;
+      credit_ = std::min(credit_, room());
       return;
     }
     returning_.push_back(place);

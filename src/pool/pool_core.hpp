@@ -2,19 +2,23 @@
 //
 // A slot is the right to execute a job; there are workers_ of them. An executor is a fiber of the pool: it runs queued
 // jobs until there is none, then ends. An executor holds a slot from the moment it is asked for until it finds nothing
-// to do, except while its job waits for the pool itself: then the slot is lent. While mu_ is free:
+// to do, except while its job waits for the pool itself: then the slot is lent.
+//
+// The queue has two ends, and a lock for each, so that who submits and who executes do not share a cache line per job. Jobs
+// arrive in arrivals_, under entry_mu_; executors take them from ready_, under slots_mu_, and when that is empty move all
+// arrivals over. While both locks are free:
 //   I1 busy_ <= executors_ <= live_; executors_ <= workers_ except after a resize to fewer, until jobs end
 //   I2 a queued job has an executor that is on its way to it, or no slot is free:
-//      executors_ - busy_ >= queued_ or executors_ >= workers_
+//      executors_ - busy_ >= queued() or executors_ >= workers_
 //   I3 a returning job (it wants its slot back) implies executors_ >= workers_
-//   I4 a waiting submitter implies that there is no room and that the pool is open
-//   I5 head_ is null if and only if queued_ is 0
-// Room: a job is accepted while queued_ < capacity_ + free slots, where a slot with no job in it counts as free. Taking
+//   I4 a waiting submitter implies that there is no room and that the pool is open, and submitters_wait_
+//   I5 credit_ jobs may come in without a look at the slots: credit_ <= room(), 0 when closed
+// Room: a job is accepted while queued() < capacity_ + free slots, where a slot with no job in it counts as free. Taking
 // a job off the queue therefore makes no room, ending or lending does.
 //
-// mu_ is the only lock and is innermost: no user code, allocation, spawn or wake happens under it. What is to be done
-// after it is gathered in `deeds`. Only who is counted in live_ may touch the pool without being inside one of
-// its functions; its last access is the unlock in leave(), after which a destructor may go on.
+// Lock order: slots_mu_, entry_mu_. Both are innermost: no user code, allocation, spawn or wake happens under them. What is
+// to be done after them is gathered in `deeds`. Only who is counted in live_ may touch the pool without being inside one of
+// its functions; its last access is the unlock in next_or_leave(), after which a destructor may go on.
 #pragma once
 
 #include <spool/base/cache_line.hpp>
@@ -70,21 +74,23 @@ class pool_core : public job_host {
   executor* own_job() const noexcept;
   void require_not_own_job(const char* operation) const;
 
-  // Under mu_.
+  // With both locks.
   std::size_t free_slots() const noexcept { return workers_ > busy_ ? workers_ - busy_ : 0; }
-  bool room() const noexcept { return queued_ < capacity_ + free_slots(); }
-  bool idle() const noexcept { return live_ == 0 && queued_ == 0; }
+  std::uint64_t queued() const noexcept { return accepted_ - taken_.load(std::memory_order_relaxed); }
+  std::size_t room() const noexcept;  // for so many jobs
+  bool idle() const noexcept { return live_ == 0 && queued() == 0; }
   void push(pool_job& job) noexcept;
-  pool_job* take() noexcept;
-  void count_queued(std::ptrdiff_t by) noexcept;
+  void receive() noexcept;   // the arrivals, if nothing else is ready
+  pool_job* take() noexcept;  // slots_mu_ is enough
   void serve(deeds& todo) noexcept;  // restores I2, I3 and I4 after slots or room came free
   void ask_for_executors(deeds& todo) noexcept;
   void release_live(deeds& todo) noexcept;
 
+  channel_status enqueue_slowly(pool_job& job, const context* ctx, bool may_wait) noexcept;
   void look_for_room(deeds& todo) noexcept;
   void start_executors(std::size_t count) noexcept;
-  void perform(deeds& todo) noexcept;                                        // without mu_
-  channel_status wait_for_room(pool_job& job, const context* ctx) noexcept;  // takes over mu_, locked
+  void perform(deeds& todo) noexcept;                                        // without locks
+  channel_status wait_for_room(pool_job& job, const context* ctx) noexcept;  // takes over both locks
   channel_status count_refusal(channel_status why) noexcept;
   error wait_until_idle(wait_limit limit) noexcept;
   void abandon_queued() noexcept;
@@ -95,30 +101,50 @@ class pool_core : public job_host {
   void lend(executor& self) noexcept;
   void take_back(executor& self) noexcept;
 
+  struct both_locks {
+    const pool_core& pool;
+    void lock() noexcept {
+      pool.slots_mu_.lock();
+      pool.entry_mu_.lock();
+    }
+    void unlock() noexcept {
+      pool.entry_mu_.unlock();
+      pool.slots_mu_.unlock();
+    }
+  };
+
   scheduler& scheduler_;
   const start_site where_;
   const std::size_t capacity_;
   const cancel_scope scope_;  // owns pool_context
 
-  alignas(cache_line_bytes) mutable spin_lock mu_;
-  // Guarded by mu_, all that follows.
+  // Written with both locks, read with either.
+  alignas(cache_line_bytes) std::size_t workers_;
+  std::size_t executors_ = 0;      // hold a slot, or were asked for with one
+  bool submitters_wait_ = false;   // may still say so after the last has given up
+
+  alignas(cache_line_bytes) mutable spin_lock entry_mu_;
+  // Guarded by entry_mu_.
   bool closed_ = false;
-  pool_job* head_ = nullptr;
-  pool_job* tail_ = nullptr;
-  std::atomic<std::size_t> queued_{0};  // read without mu_ by look_for_room()
-  std::size_t workers_;
-  std::size_t executors_ = 0;  // hold a slot, or were asked for with one
-  std::size_t busy_ = 0;       // of these, have a job
-  std::size_t live_ = 0;       // who still uses the pool: executors with or without a slot; shutdown; who looks for room
-  std::size_t waiting_ = 0;    // submitters whose wait has not ended
-  unsigned looks_to_skip_ = 0; // the last look for room was in vain
-  wait_queue submitters_;      // wait for room
-  wait_queue returning_;       // jobs that want their slot back
-  wait_queue draining_;        // wait until idle()
+  unsigned looks_to_skip_ = 0;  // the last look for room was in vain
+  std::size_t credit_ = 0;
+  pool_job* arrivals_ = nullptr;
+  pool_job* last_arrival_ = nullptr;
   std::uint64_t accepted_ = 0;
-  std::uint64_t ended_[3] = {0, 0, 0};  // by job_outcome
-  std::uint64_t abandoned_ = 0;
+  wait_queue submitters_;    // wait for room
+  std::size_t waiting_ = 0;  // submitters whose wait has not ended
   std::uint64_t rejected_ = 0;
+
+  alignas(cache_line_bytes) mutable spin_lock slots_mu_;
+  // Guarded by slots_mu_.
+  pool_job* ready_ = nullptr;  // came before all arrivals
+  std::atomic<std::uint64_t> taken_{0};  // read without a lock by look_for_room()
+  std::size_t busy_ = 0;   // executors that have a job
+  std::uint64_t ended_[3] = {0, 0, 0};  // by job_outcome
+  wait_queue returning_;   // jobs that want their slot back
+  wait_queue draining_;    // wait until idle()
+  std::size_t live_ = 0;   // who still uses the pool: executors with or without a slot; shutdown; who looks for room
+  std::uint64_t abandoned_ = 0;
 };
 
 }  // namespace spool::detail

@@ -106,12 +106,13 @@ error pool_core::wait_until_idle(wait_limit limit) noexcept {
   waiter waiting;
   wait_node place(waiting);
   {
-    const std::lock_guard guard(mu_);
+    both_locks locks{*this};
+    const std::lock_guard guard(locks);
     if (idle()) return {};
     draining_.push_back(place);
   }
   const waiter::outcome how = limit.wait(waiting, {"worker_pool::drain", this});
-  if (how != waiter::done) withdraw(mu_, place);
+  if (how != waiter::done) withdraw(slots_mu_, place);
   return limit.to_error(how);
 }
 
@@ -123,28 +124,28 @@ shutdown_report pool_core::shutdown(const context& deadline) {
     static_cast<void>(wait_until_idle({}));
   }
   scope_.cancel();  // also for fibers that jobs have started and left behind
-  const std::lock_guard guard(mu_);
+  const std::lock_guard guard(slots_mu_);
   return {ended_[0], ended_[1], ended_[2], abandoned_};
 }
 
 void pool_core::abandon_queued() noexcept {
-  pool_job* job = nullptr;
+  pool_job* chains[2];
+  both_locks locks{*this};
   {
-    const std::lock_guard guard(mu_);
-    job = std::exchange(head_, nullptr);
-    abandoned_ += queued_;
-    queued_ = 0;
+    const std::lock_guard guard(locks);
+    chains[0] = std::exchange(ready_, nullptr);
+    chains[1] = std::exchange(arrivals_, nullptr);
+    abandoned_ += queued();
+    taken_.store(accepted_, std::memory_order_relaxed);
     ++live_;  // another drain must not end before the futures below are ready
   }
   scope_.cancel();  // before the loop: on_error may take its time
-  while (job != nullptr) {
-    pool_job* const next = job->next;
-    job->drop(*this, errc::abandoned);
-    job = next;
+  for (pool_job* job : chains) {
+    while (job != nullptr) std::exchange(job, job->next)->drop(*this, errc::abandoned);
   }
   deeds todo;
   {
-    const std::lock_guard guard(mu_);
+    const std::lock_guard guard(locks);
     release_live(todo);
   }
   perform(todo);
@@ -153,8 +154,9 @@ void pool_core::abandon_queued() noexcept {
 void pool_core::resize(std::size_t workers) {
   const std::size_t wanted = checked_workers(scheduler_, workers);
   deeds todo;
+  both_locks locks{*this};
   {
-    const std::lock_guard guard(mu_);
+    const std::lock_guard guard(locks);
     workers_ = wanted;
     serve(todo);
   }
@@ -162,17 +164,20 @@ void pool_core::resize(std::size_t workers) {
 }
 
 bool pool_core::saturated() const noexcept {
-  const std::lock_guard guard(mu_);
-  return !room();
+  both_locks locks{*this};
+  const std::lock_guard guard(locks);
+  return room() == 0;
 }
 
 worker_pool_stats pool_core::stats() const noexcept {
-  const std::lock_guard guard(mu_);
+  both_locks locks{*this};
+  const std::lock_guard guard(locks);
   // A free worker and a queued job are about to meet: to who looks from outside the job is no longer in the queue.
-  const std::size_t about_to_start = std::min(queued_.load(std::memory_order_relaxed), free_slots());
+  const auto in_queue = static_cast<std::size_t>(queued());
+  const std::size_t about_to_start = std::min(in_queue, free_slots());
   return {.workers = workers_,
           .busy = busy_ + about_to_start,
-          .queued = queued_ - about_to_start,
+          .queued = in_queue - about_to_start,
           .accepted = accepted_,
           .completed = ended_[0],
           .failed = ended_[1],

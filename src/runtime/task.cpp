@@ -3,23 +3,10 @@
 #include "scheduler.hpp"
 #include "thread_state.hpp"
 
-#include <new>
 #include <stdexcept>
 #include <string>
 
 namespace spool::detail {
-
-void* task::allocate() {
-  if (worker* w = current_worker()) {
-    if (void* node = w->take_node()) return node;
-  }
-  return ::operator new(sizeof(task));
-}
-
-void task::deallocate(void* node) noexcept {
-  worker* w = current_worker();
-  if (w == nullptr || !w->keep_node(node)) ::operator delete(node);
-}
 
 scheduler* current_scheduler() noexcept {
   worker* w = current_worker();

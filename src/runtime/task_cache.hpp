@@ -10,7 +10,7 @@ class task_cache {
   /// Frees a task that has run or was discarded.
   static void give_back(task* t) noexcept {
     t->~task();
-    task::deallocate(t);
+    free_node(t, sizeof(task));
   }
 };
 

@@ -1,6 +1,11 @@
 #include "thread_state.hpp"
 
+#include "node_cache.hpp"
 #include "worker.hpp"
+
+#include <spool/runtime/detail/node_memory.hpp>
+
+#include <new>
 
 namespace spool::detail {
 
@@ -16,6 +21,37 @@ worker* current_worker() noexcept {
   return tls_worker;
 }
 #endif
+
+namespace {
+thread_local constinit node_caches tls_nodes;
+}
+
+node_caches& this_threads_nodes() noexcept {
+  asm volatile("");
+  return tls_nodes;
+}
+
+// A sanitizer sees each node's life better without caches.
+#if defined(BOOST_USE_ASAN) || defined(BOOST_USE_TSAN)
+constexpr std::size_t most_cached_bytes = 0;
+#else
+constexpr std::size_t most_cached_bytes = node_caches::sizes * node_caches::step;
+#endif
+
+void* allocate_node(std::size_t bytes) {
+  asm volatile("");
+  if (bytes > most_cached_bytes) return ::operator new(bytes);
+  const std::size_t size = (bytes - 1) / node_caches::step;
+  if (void* node = tls_nodes.of_size[size].take()) [[likely]] return node;
+  return tls_nodes.allocate_slowly(size);
+}
+
+void free_node(void* node, std::size_t bytes) noexcept {
+  asm volatile("");
+  if (bytes > most_cached_bytes) return ::operator delete(node);
+  const std::size_t size = (bytes - 1) / node_caches::step;
+  if (!tls_nodes.of_size[size].keep(node)) [[unlikely]] tls_nodes.free_slowly(node, size);
+}
 
 void set_current_worker(worker* w) noexcept {
   tls_worker = w;

@@ -1,4 +1,4 @@
-// The one thing that spool keeps in thread-local storage: which worker runs on this thread.
+// What spool keeps in thread-local storage: which worker runs on this thread, and the nodes that the thread has freed.
 //
 // A fiber may go on on another thread after each wait. Compilers take the address of a thread_local for a constant of the
 // function and keep it across calls, so an inlined access after a wait could still name the old thread's worker.
@@ -20,5 +20,8 @@ inline worker* current_worker() noexcept {
 #endif
 
 void set_current_worker(worker* w) noexcept;
+
+struct node_caches;
+[[gnu::noinline]] node_caches& this_threads_nodes() noexcept;
 
 }  // namespace spool::detail

@@ -36,10 +36,6 @@ worker::worker(scheduler& s, unsigned i)
       new_stacks_(s.stacks()),
       random_state_(0x9E3779B97F4A7C15u * (i + 1)) {}
 
-worker::~worker() {
-  while (void* node = take_node()) ::operator delete(node);
-}
-
 void worker::start() {
   const blocked_signals inherited;
   thread_ = std::thread([this] { run(); });

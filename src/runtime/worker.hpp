@@ -31,7 +31,6 @@ class seeded;
 class alignas(cache_line_bytes) worker : public list_hook {
  public:
   worker(scheduler& owner, unsigned index);
-  ~worker();
   void start();
   void await_start();                    // throws what kept it from starting
   void join();
@@ -93,24 +92,6 @@ class alignas(cache_line_bytes) worker : public list_hook {
   }
   void clear_fiber_specific_data(fiber& f) noexcept;
 
-  /// Memory for task nodes: a free list that only this thread touches. Null when it is empty.
-  void* take_node() noexcept {
-    void* node = nodes_;
-    if (node != nullptr) {
-      nodes_ = *static_cast<void**>(node);
-      --node_count_;
-    }
-    return node;
-  }
-  /// False: enough are kept already.
-  bool keep_node(void* node) noexcept {
-    if (node_count_ == most_nodes) return false;
-    *static_cast<void**>(node) = nodes_;
-    nodes_ = node;
-    ++node_count_;
-    return true;
-  }
-
   fiber* current() const noexcept { return current_; }
   /// What becomes ready on this thread while no fiber runs on it.
   void push_at_home(runnable& r) noexcept;
@@ -149,7 +130,6 @@ class alignas(cache_line_bytes) worker : public list_hook {
   enum class after : std::uint8_t { nothing, publish, unlock, requeue, retire, move };
   static constexpr unsigned picks_between_polls = 61;
   static constexpr unsigned operations_per_turn = 512;
-  static constexpr std::size_t most_nodes = 4096;
   static constexpr unsigned most_patience = 4;
 
   void run() noexcept;                              // the thread
@@ -213,8 +193,6 @@ class alignas(cache_line_bytes) worker : public list_hook {
   exception_state* exceptions_ = nullptr;
   runner_cache idle_runners_;
   stack_cache new_stacks_;
-  void* nodes_ = nullptr;
-  std::size_t node_count_ = 0;
   runnable_chain pinned_;          // ready pinned fibers
   bool retry_stacks_ = false;      // the kernel may have memory again: try the starved tasks
   bool pinned_turn_ = false;

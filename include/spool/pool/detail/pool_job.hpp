@@ -5,8 +5,10 @@
 #include <spool/base/error.hpp>
 #include <spool/base/start_site.hpp>
 #include <spool/context/context.hpp>
+#include <spool/runtime/detail/node_memory.hpp>
 #include <spool/sync/future.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -47,6 +49,12 @@ class pool_job {
   pool_job(const pool_job&) = delete;
   pool_job& operator=(const pool_job&) = delete;
   start_site where() const noexcept { return {file_, line_}; }
+
+  // Most jobs end on another thread than they began on.
+  static void* operator new(std::size_t bytes) { return allocate_node(bytes); }
+  static void operator delete(void* job, std::size_t bytes) noexcept { free_node(job, bytes); }
+  static void* operator new(std::size_t bytes, std::align_val_t align) { return ::operator new(bytes, align); }
+  static void operator delete(void* job, std::size_t, std::align_val_t align) noexcept { ::operator delete(job, align); }
 
   /// Calls and destroys the closure. The result is not visible to anybody yet, so that the pool can count the job
   /// first.

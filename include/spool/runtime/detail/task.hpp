@@ -2,6 +2,7 @@
 #pragma once
 
 #include <spool/base/start_site.hpp>
+#include <spool/runtime/detail/node_memory.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -71,9 +72,6 @@ class task : public runnable {
     if (what == action::run) (*f)();
   }
 
-  static void* allocate();  // one node, from the worker's cache
-  static void deallocate(void* node) noexcept;
-
   invoke_fn invoke_;
   const char* file_;
   alignas(8) std::byte storage_[inline_bytes];
@@ -88,16 +86,16 @@ task* make_task(F&& f, start_site where) {
   static_assert(std::is_invocable_v<Closure&>, "what starts a fiber must be callable without arguments");
   constexpr bool fits = sizeof(Closure) <= task::inline_bytes && alignof(Closure) <= 8;
   struct release {
-    void operator()(void* node) const noexcept { task::deallocate(node); }
+    void operator()(void* node) const noexcept { free_node(node, sizeof(task)); }
   };
   if constexpr (fits) {
-    std::unique_ptr<void, release> node(task::allocate());
+    std::unique_ptr<void, release> node(allocate_node(sizeof(task)));
     auto* t = ::new (node.get()) task(&task::invoke_inline<Closure>, where);
     ::new (static_cast<void*>(t->storage_)) Closure(std::forward<F>(f));
     node.release();
     return t;
   } else {
-    std::unique_ptr<void, release> node(task::allocate());
+    std::unique_ptr<void, release> node(allocate_node(sizeof(task)));
     auto* box = new Closure(std::forward<F>(f));
     auto* t = ::new (node.release()) task(&task::invoke_boxed<Closure>, where);
     ::new (static_cast<void*>(t->storage_)) Closure*(box);
