@@ -272,11 +272,11 @@ void skynet_node(const spool::channel<std::uint64_t>& up, std::uint64_t first, s
 
 void skynet_spool(State& state) {
   bench::in_runtime(state, [&] {
-    for (auto _ : state) {
+    bench::after_a_round(state, [&] {
       const spool::channel<std::uint64_t> top;
       spool::go([top] { skynet_node(top, 0, skynet_leaves); });
       if (*top.recv() != skynet_sum) state.SkipWithError("wrong sum");
-    }
+    });
   });
   bench::per_op(state, skynet_fibers);
 }
@@ -308,12 +308,12 @@ template <class Scheduler, class Stacks>
 void skynet_boost(State& state) {
   Scheduler::run([&] {
     Stacks stacks;
-    for (auto _ : state) {
+    bench::after_a_round(state, [&] {
       boost::fibers::buffered_channel<std::uint64_t> top(2);
       boost::fibers::fiber root(std::allocator_arg, stacks, [&] { skynet_node_boost(stacks, top, 0, skynet_leaves); });
       if (top.value_pop() != skynet_sum) state.SkipWithError("wrong sum");
       root.join();
-    }
+    });
   });
   bench::per_op(state, skynet_fibers);
 }
@@ -340,9 +340,9 @@ std::uint64_t skynet_node_tbb(std::uint64_t first, std::uint64_t size) {
 void skynet_tbb(State& state) {
   tbb::task_arena arena(static_cast<int>(state.range(0)));
   arena.execute([&] {
-    for (auto _ : state) {
+    bench::after_a_round(state, [&] {
       if (skynet_node_tbb(0, skynet_leaves) != skynet_sum) state.SkipWithError("wrong sum");
-    }
+    });
   });
   bench::per_op(state, skynet_fibers);
 }
@@ -352,11 +352,11 @@ BENCHMARK(skynet_tbb)->Name("skynet/tbb_task_group")->Apply(bench::heavy_on_1_an
 
 void sleepers_spool(State& state) {
   bench::in_runtime(state, [&] {
-    for (auto _ : state) {
+    bench::after_a_round(state, [] {
       spool::wait_group group;
       for (int i = 0; i < sleepers_count; ++i) group.go([i] { spool::this_fiber::sleep_for(nap(i)); });
       group.wait();
-    }
+    });
   });
   bench::per_op(state, sleepers_count);
 }
@@ -364,12 +364,12 @@ BENCHMARK(sleepers_spool)->Name("sleepers_100k/spool")->Apply(bench::heavy_on_1_
 
 void sleepers_boost(State& state) {
   bench::round_robin::run([&] {
-    for (auto _ : state) {
+    bench::after_a_round(state, [] {
       std::vector<boost::fibers::fiber> fibers;
       fibers.reserve(sleepers_count);
       for (int i = 0; i < sleepers_count; ++i) fibers.emplace_back([i] { boost::this_fiber::sleep_for(nap(i)); });
       for (auto& fiber : fibers) fiber.join();
-    }
+    });
   });
   bench::per_op(state, sleepers_count);
 }

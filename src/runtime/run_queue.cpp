@@ -51,6 +51,12 @@ void run_queue::append_slowly(runnable* r) noexcept {
   overflow_.push_back(r);
 }
 
+void run_queue::fetch_ahead() const noexcept {
+  __builtin_prefetch(ring_[(head_ + 2) & (capacity_ - 1)]);
+  const runnable* next = ring_[(head_ + 1) & (capacity_ - 1)];
+  if (next->what == runnable::kind::fiber) fetch_runner(next);
+}
+
 runnable* run_queue::take_newest() noexcept {
   if (overflow_.first != nullptr || head_ == tail_ || ++newest_uses_ % newest_uses_limit == 0) return nullptr;
   const auto at = [this](std::size_t i) -> runnable*& { return ring_[i & (capacity_ - 1)]; };

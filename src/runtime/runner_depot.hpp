@@ -64,7 +64,9 @@ class runner_cache {
   /// The runner used last, or null.
   fiber* get() noexcept {
     if (hot_.first == nullptr) hot_ = cold_.first != nullptr ? std::exchange(cold_, {}) : depot_.take();
-    return static_cast<fiber*>(hot_.pop_front());
+    runnable* const last_used = hot_.pop_front();
+    fetch_runner(hot_.first);
+    return static_cast<fiber*>(last_used);
   }
 
   bool empty() const noexcept { return hot_.first == nullptr && cold_.first == nullptr && !depot_.any(); }
