@@ -153,14 +153,14 @@ class alignas(cache_line_bytes) run_queue {
   static constexpr std::uint64_t seldom_robbed = 512;
   static constexpr unsigned fenced_before_reconsidering = 256;
 
+  static constexpr std::size_t crowd = 32;  // so many stacks in use are more than the first-level cache holds
+
   // Items taken from the `next_` slot in a row; then the head has its turn, so that two fibers that wake each other
   // cannot keep the others waiting.
   static constexpr unsigned next_uses_limit = 64;
   // Likewise for tasks that are taken newest first: one in so many is the oldest.
   static constexpr unsigned newest_uses_limit = 1024;
   static constexpr std::size_t most_behind = 16;  // fibers behind the newest task; with more it is first come first served
-
-  static constexpr std::size_t crowd = 32;  // so many stacks, in use, are more than the first-level cache holds
 
   void append(runnable* r) noexcept {
     if (tail_ - head_ == capacity_ || overflow_.first != nullptr) [[unlikely]] {
@@ -193,7 +193,7 @@ class alignas(cache_line_bytes) run_queue {
   /// The newest task, or a fiber behind it, unless a fiber is the oldest. Beginning what was started last ends what began
   /// before: of a tree of fibers that wait for their children one branch has stacks at a time, and not a whole level.
   [[gnu::noinline]] runnable* take_newest() noexcept;
-  [[gnu::noinline]] void fetch_ahead() const noexcept;
+  [[gnu::noinline]] void fetch_ahead() noexcept;
 
   void enter() noexcept {
     busy_.store(true, std::memory_order_relaxed);

@@ -88,7 +88,7 @@ fiber* fiber::make_runner(scheduler&, stack_memory) noexcept { return nullptr; }
 void worker::drain_moved() noexcept {}
 void worker::receive(fiber&) noexcept { RL_ASSERT(false); }
 void worker::preempt() noexcept { RL_ASSERT(false); }
-void* task::allocate() { return ::operator new(sizeof(task)); }
+void* allocate_node(std::size_t bytes) { return ::operator new(bytes); }
 fiber* current_fiber() noexcept {
   worker* const w = current_worker();
   return w != nullptr ? w->current() : nullptr;
