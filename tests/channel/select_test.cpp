@@ -37,6 +37,46 @@ TEST(Select, SendsWhereThereIsRoom) {
   EXPECT_EQ(full.size(), 1u);
 }
 
+TEST(Select, HoldsChannelsNoLongerThanItsCases) {
+  const channel<int> a(1), b(1);
+  const auto references = [](const channel<int>& c) { return spool::detail::handle_access::base(c, "test")->references(); };
+  auto kept = on_recv(a);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(a.send(1));
+    select(kept, on_send(b, 2));
+    EXPECT_EQ(references(a), 2u);
+    EXPECT_EQ(references(b), 1u);
+    (void)a.try_recv();
+    (void)b.try_recv();
+  }
+  EXPECT_TRUE(a.send(1));
+  unsigned inside = 0;
+  select(on_recv(a, [&] { inside = references(a); }), on_recv(b));
+  EXPECT_EQ(inside, 2u) << "what is received is received; the case needs the channel no more";
+}
+
+TEST(Select, AHandlerMayDropTheLastHandle) {
+  std::optional<channel<std::shared_ptr<int>>> a(1);
+  const auto buffered = std::make_shared<int>(1);
+  EXPECT_TRUE(a->send(buffered));
+  select(on_recv(*a, [&] { a.reset(); }), on_timeout(10s));
+  EXPECT_EQ(buffered.use_count(), 1);
+  a.emplace(1);
+  auto sent = buffered;
+  select(on_send(*a, std::move(sent), [&] { a.reset(); }), on_timeout(10s));
+  EXPECT_EQ(buffered.use_count(), 1);
+}
+
+TEST(Select, ACaseThatWasMovedIntoItIsOfNoChannelAfterwards) {
+  const channel<int> a(2);
+  auto once = on_recv(a);
+  EXPECT_TRUE(a.send(1));
+  EXPECT_TRUE(a.send(2));
+  EXPECT_EQ(select(std::move(once), on_timeout(10s)), 0u);
+  EXPECT_EQ(select(once, spool::otherwise()), 1u);
+  EXPECT_EQ(a.size(), 1u);
+}
+
 TEST(Select, LosingSendKeepsItsValue) {
   channel<std::unique_ptr<int>> full(1), free(1);
   EXPECT_TRUE(full.send(nullptr));

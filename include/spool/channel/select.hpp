@@ -108,7 +108,7 @@ requires(detail::Selectable<Cases>&&...) std::size_t select(Cases&&... cases) {
                 "a select has at most one otherwise");
   constexpr bool some = sizeof...(cases) > 0 && sizeof...(cases) <= detail::most_known_cases;
   if constexpr (some && (detail::KnownCase<std::remove_cvref_t<Cases>> && ...)) {
-    return detail::select_by_type(cases...);
+    return detail::select_by_type(std::forward<Cases>(cases)...);
   } else {
     using detail::op_of;
     detail::select_op* const ops[] = {&op_of(cases)..., nullptr};

@@ -187,6 +187,12 @@ class channel_base {
     });
     if (last) [[unlikely]] manage_(*this, action::destroy);
   }
+  /// As let_go, with the lock. False: nothing was done, since the channel might end here, which is not for who has its lock.
+  bool let_go_locked() noexcept {
+    if (without_handles_) [[unlikely]] return false;
+    holds_.store(holds_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+    return true;
+  }
 
   /// Counted endpoints. The last sender to leave closes; the last receiver closes and destroys what nobody will receive.
   void join(channel_side side) noexcept { ends(side).fetch_add(1, std::memory_order_relaxed); }

@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
+#include <utility>
 
 namespace spool::detail {
 
@@ -39,8 +41,8 @@ bool seems_ready(Case& op) {
 }
 
 /// False: somebody was quicker, and nothing was done. Then `me` has been brought up to date: a fiber that waits for a lock
-/// may go on on another worker.
-template <class Case>
+/// may go on on another worker. `Temporary`: the case ends with this select.
+template <bool Temporary, class Case>
 bool commit_and_run(Case& op, caller& me) {
   bool taken = true;
   if constexpr (is_on_channel(Case::made_as)) {
@@ -51,6 +53,7 @@ bool commit_and_run(Case& op, caller& me) {
       return false;
     }
     taken = step == channel_step::done;
+    if constexpr (Temporary) op.let_go_early();
   }
   op.run(taken);
   return true;
@@ -58,7 +61,7 @@ bool commit_and_run(Case& op, caller& me) {
 
 /// The index of the case that was committed, whose handler has run.
 template <class... Cases>
-std::size_t select_by_type(Cases&... cases) {
+std::size_t select_by_type(Cases&&... cases) {
   caller me = spend_budget();
   std::uint32_t ready = 0;
   std::size_t i = 0;
@@ -68,15 +71,17 @@ std::size_t select_by_type(Cases&... cases) {
     const std::size_t drawn = only_one ? static_cast<std::size_t>(std::countr_zero(ready)) : draw_bit(ready);
     bool done = false;
     i = 0;
-    (void)(... || (i++ == drawn && ((done = detail::commit_and_run(cases, me)), true)));
+    (void)(... || (i++ == drawn &&
+                 ((done = detail::commit_and_run<!std::is_lvalue_reference_v<Cases>>(cases, me)), true)));
     if (done) return drawn;
     ready &= ~(std::uint32_t{1} << drawn);
   }
 
-  constexpr bool others = !(is_on_channel(Cases::made_as) && ...);
+  constexpr bool others = !(is_on_channel(std::remove_reference_t<Cases>::made_as) && ...);
   std::size_t otherwise = no_case;
   i = 0;
-  (void)(... || (i++, Cases::made_as == select_op::kind::otherwise && ((otherwise = i - 1), true)));
+  (void)(... || (i++, std::remove_reference_t<Cases>::made_as == select_op::kind::otherwise &&
+                          ((otherwise = i - 1), true)));
   select_op* const ops[] = {&cases...};
   const selection chosen = choose_slowly(ops, others, otherwise, me.self);
   i = 0;

@@ -27,6 +27,7 @@ class case_handle {
  public:
   case_handle(const Handle& h, const char* operation) : handle_(h), channel_(handle_access::base(h, operation)) {}
   channel_base* channel() const noexcept { return channel_; }
+  void let_go_early() noexcept {}
 
  private:
   Handle handle_;
@@ -43,6 +44,9 @@ class case_handle<channel<T>> {
     if (channel_ != nullptr) channel_->let_go();
   }
   channel_base* channel() const noexcept { return channel_; }
+  void let_go_early() noexcept {
+    if (channel_->let_go_locked()) channel_ = nullptr;
+  }
 
  private:
   void hold() const noexcept {
@@ -64,6 +68,11 @@ class recv_case final : public select_op_of<select_op::kind::recv> {
     return static_cast<channel_core<value_type>*>(channel)->recv_locked(value_, woken);
   }
   void* slot() noexcept override { return std::addressof(value_); }
+  /// Under the channel's lock, after a commit that is the case's last: the handle is not needed any more.
+  void let_go_early() noexcept {
+    from_.let_go_early();
+    channel = from_.channel();
+  }
   void run(bool) override {
     if constexpr (std::is_invocable_v<F&, std::optional<value_type>>) {
       std::optional<value_type> value(std::move(value_));
@@ -114,6 +123,10 @@ class send_case final : public select_op_of<select_op::kind::send> {
     } else {
       return value_;
     }
+  }
+  void let_go_early() noexcept {
+    to_.let_go_early();
+    channel = to_.channel();
   }
   void run(bool taken) override {
     if constexpr (prepares) copy_.reset();
