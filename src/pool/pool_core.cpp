@@ -126,13 +126,19 @@ channel_status pool_core::count_refusal(channel_status why) noexcept {
 
 channel_status pool_core::admission(const context* ctx, bool may_wait) {
   if (ctx != nullptr && ctx->done()) return count_refusal(status_of(*ctx));
+  {
+    const std::lock_guard guard(entry_mu_);
+    if (closed_) {
+      ++rejected_;
+      return channel_status::closed;
+    }
+    if (may_wait || credit_ > 0) return channel_status::ok;
+  }
   both_locks locks{*this};
   const std::lock_guard guard(locks);
-  const channel_status s = closed_                  ? channel_status::closed
-                           : may_wait || room() > 0 ? channel_status::ok
-                                                    : channel_status::full;
-  if (s != channel_status::ok) ++rejected_;
-  return s;
+  if (!closed_ && room() > 0) return channel_status::ok;
+  ++rejected_;
+  return closed_ ? channel_status::closed : channel_status::full;
 }
 
 channel_status pool_core::enqueue(pool_job& job, const context* ctx, bool may_wait) {
@@ -259,7 +265,7 @@ pool_job* pool_core::after_job(executor& self, job_outcome outcome) noexcept {
     --busy_;
     ++ended_[static_cast<std::size_t>(outcome)];
     if (executors_ > workers_ || submitters_wait_ || has_waiter(returning_)) [[unlikely]] {
-      const std::lock_guard entry(entry_mu_);
+      const thread_guard entry(entry_mu_);
       if (executors_ > workers_ || has_waiter(returning_)) {
         self.slot = false;
         --executors_;
@@ -268,7 +274,7 @@ pool_job* pool_core::after_job(executor& self, job_outcome outcome) noexcept {
     }
     if (self.slot) {
       if (ready_ == nullptr) {
-        const std::lock_guard entry(entry_mu_);
+        const thread_guard entry(entry_mu_);
         receive();
       }
       next = take();

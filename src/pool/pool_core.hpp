@@ -16,9 +16,11 @@
 // Room: a job is accepted while queued() < capacity_ + free slots, where a slot with no job in it counts as free. Taking
 // a job off the queue therefore makes no room, ending or lending does.
 //
-// Lock order: slots_mu_, entry_mu_. Both are innermost: no user code, allocation, spawn or wake happens under them. What is
-// to be done after them is gathered in `deeds`. Only who is counted in live_ may touch the pool without being inside one of
-// its functions; its last access is the unlock in next_or_leave(), after which a destructor may go on.
+// Lock order: slots_mu_, entry_mu_. Who has the first spins for the second on its thread: were its fiber to yield meanwhile, an
+// I/O handler or a timer that submits a job on that very worker would spin for ever. Both are innermost: no user code,
+// allocation, spawn or wake happens under them. What is to be done after them is gathered in `deeds`. Only who is counted in
+// live_ may touch the pool without being inside one of its functions; its last access is the unlock in next_or_leave(),
+// after which a destructor may go on.
 #pragma once
 
 #include <spool/base/cache_line.hpp>
@@ -30,6 +32,8 @@
 #include <spool/runtime/detail/task.hpp>
 #include <spool/runtime/detail/waiter.hpp>
 #include <spool/sync/detail/wait_limit.hpp>
+
+#include "context/spin_on_thread.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -65,7 +69,7 @@ class pool_core : public job_host {
     unsigned lent = 0;  // waits that surround each other; the first lends, the last takes back
   };
   struct submitter;  // the place of who waits for room
-  /// What has to happen once mu_ is released.
+  /// What has to happen once the locks are released.
   struct deeds {
     std::size_t spawns = 0;
     wait_queue woken;
@@ -105,7 +109,7 @@ class pool_core : public job_host {
     const pool_core& pool;
     void lock() noexcept {
       pool.slots_mu_.lock();
-      pool.entry_mu_.lock();
+      lock_on_thread(pool.entry_mu_);
     }
     void unlock() noexcept {
       pool.entry_mu_.unlock();

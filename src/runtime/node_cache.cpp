@@ -56,6 +56,9 @@ void give_batch(std::size_t node_bytes, spare_node* nodes) noexcept {
 // those of other libraries, which may free nodes.
 bool call_at_end(node_caches& caches) noexcept {
   struct key {
+    ~key() {
+      if (made) ::pthread_key_delete(value);  // this code may be unloaded before the last thread ends
+    }
     pthread_key_t value{};
     bool made = ::pthread_key_create(&value, [](void* of) { static_cast<node_caches*>(of)->end(); }) == 0;
   };
@@ -120,11 +123,11 @@ void node_caches::free_slowly(void* node, std::size_t size) noexcept {
 
 void drop_free_nodes() noexcept {
   node_caches& own = this_threads_nodes();
+  if (own.now != node_caches::state::keeping) return;
   for (std::size_t i = 0; i < node_caches::sizes; ++i) {
-    const std::size_t bytes = (i + 1) * node_caches::step;
-    while (own.now == node_caches::state::keeping && own.of_size[i].refill(bytes)) {
+    do {
       while (void* node = own.of_size[i].take()) ::operator delete(node);
-    }
+    } while (own.of_size[i].refill((i + 1) * node_caches::step));
   }
 }
 

@@ -39,7 +39,7 @@ class node_cache {
 
   void begin() noexcept { hot_count_ = 0; }
   void end(std::size_t node_bytes) noexcept;
-  /// The other batch, or one of the depot, becomes the hot one. False: there is none.
+  /// Once it is empty: the other batch, or one of the depot, becomes the hot one. False: there is none.
   bool refill(std::size_t node_bytes) noexcept;
   /// Makes the hot one an empty one.
   void spill(std::size_t node_bytes) noexcept;

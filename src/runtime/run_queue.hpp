@@ -172,7 +172,6 @@ class alignas(cache_line_bytes) run_queue {
 
   runnable* take_head() noexcept {
     if (head_ == tail_) return overflow_.pop_front();
-    if (tail_ - head_ >= crowd) [[unlikely]] fetch_ahead();
     return ring_[head_++ & (capacity_ - 1)];
   }
 
@@ -187,6 +186,7 @@ class alignas(cache_line_bytes) run_queue {
     if (newest_first_) [[unlikely]] {
       if (runnable* r = take_newest()) return r;
     }
+    if (tail_ - head_ >= crowd) [[unlikely]] fetch_ahead();
     return take_head();
   }
 

@@ -65,7 +65,7 @@ class runner_cache {
   fiber* get() noexcept {
     if (hot_.first == nullptr) hot_ = cold_.first != nullptr ? std::exchange(cold_, {}) : depot_.take();
     runnable* const last_used = hot_.pop_front();
-    fetch_runner(hot_.first);
+    if (hot_.first != nullptr) fetch_runner(hot_.first);
     return static_cast<fiber*>(last_used);
   }
 

@@ -6,8 +6,8 @@
 namespace spool::detail {
 
 /// As operator new and delete, from any thread. Nodes of up to 192 bytes come from the calling thread's own cache.
-void* allocate_node(std::size_t bytes);
-void free_node(void* node, std::size_t bytes) noexcept;
+[[gnu::noinline]] void* allocate_node(std::size_t bytes);
+[[gnu::noinline]] void free_node(void* node, std::size_t bytes) noexcept;
 
 /// Deletes the free nodes of the calling thread and those that no thread has. For tests that count or refuse memory.
 void drop_free_nodes() noexcept;
