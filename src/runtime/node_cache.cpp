@@ -89,13 +89,17 @@ void node_cache::end(std::size_t node_bytes) noexcept {
 }
 
 void node_caches::begin() noexcept {
-  if (now != state::unused) return;
-  if (!call_at_end(*this)) {
-    now = state::ended;
-    return;
-  }
   now = state::keeping;
   for (node_cache& cache : of_size) cache.begin();
+}
+
+void node_caches::begin_on_thread() noexcept {
+  if (now != state::unused) return;
+  if (call_at_end(*this)) {
+    begin();
+  } else {
+    now = state::ended;
+  }
 }
 
 void node_caches::end() noexcept {
@@ -107,13 +111,13 @@ void node_caches::end() noexcept {
 
 void* node_caches::allocate_slowly(std::size_t size) {
   const std::size_t bytes = (size + 1) * step;
-  begin();
+  begin_on_thread();
   if (now == state::keeping && of_size[size].refill(bytes)) return of_size[size].take();
   return ::operator new(bytes);
 }
 
 void node_caches::free_slowly(void* node, std::size_t size) noexcept {
-  begin();
+  begin_on_thread();
   if (now == state::ended) return ::operator delete(node);
   node_cache& cache = of_size[size];
   if (cache.keep(node)) return;

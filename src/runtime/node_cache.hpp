@@ -56,16 +56,26 @@ struct node_caches {
   static constexpr std::size_t sizes = 3;
   enum class state : std::uint8_t { unused, keeping, ended };
 
-  /// What allocate_node() and free_node() do where the cache has nothing, or no room.
-  void* allocate_slowly(std::size_t size);
-  void free_slowly(void* node, std::size_t size) noexcept;
+  /// Nodes of (size + 1) * step bytes.
+  void* allocate(std::size_t size) {
+    if (void* node = of_size[size].take()) [[likely]] return node;
+    return allocate_slowly(size);
+  }
+  void free(void* node, std::size_t size) noexcept {
+    if (!of_size[size].keep(node)) [[unlikely]] free_slowly(node, size);
+  }
+
+  /// From now on, until somebody calls end(); by itself at the first use on a thread, whose end does.
+  void begin() noexcept;
   void end() noexcept;
 
-  node_cache of_size[sizes];  // (i + 1) * step bytes
+  node_cache of_size[sizes];
   state now = state::unused;
 
  private:
-  void begin() noexcept;
+  void* allocate_slowly(std::size_t size);
+  void free_slowly(void* node, std::size_t size) noexcept;
+  void begin_on_thread() noexcept;
 };
 
 }  // namespace spool::detail

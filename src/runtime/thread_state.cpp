@@ -41,16 +41,13 @@ constexpr std::size_t most_cached_bytes = node_caches::sizes * node_caches::step
 void* allocate_node(std::size_t bytes) {
   asm volatile("");
   if (bytes > most_cached_bytes) return ::operator new(bytes);
-  const std::size_t size = (bytes - 1) / node_caches::step;
-  if (void* node = tls_nodes.of_size[size].take()) [[likely]] return node;
-  return tls_nodes.allocate_slowly(size);
+  return tls_nodes.allocate((bytes - 1) / node_caches::step);
 }
 
 void free_node(void* node, std::size_t bytes) noexcept {
   asm volatile("");
   if (bytes > most_cached_bytes) return ::operator delete(node);
-  const std::size_t size = (bytes - 1) / node_caches::step;
-  if (!tls_nodes.of_size[size].keep(node)) [[unlikely]] tls_nodes.free_slowly(node, size);
+  tls_nodes.free(node, (bytes - 1) / node_caches::step);
 }
 
 void set_current_worker(worker* w) noexcept {

@@ -3,8 +3,6 @@
 
 #include <spool/runtime/detail/node_memory.hpp>
 
-#include <support/sanitized.hpp>
-
 #include <gtest/gtest.h>
 
 #include <new>
@@ -32,15 +30,6 @@ TEST(NodeFaults, ARefusalIsTold) {
   drop_free_nodes();
   const faults::injection first(faults::kind::allocation, 1);
   EXPECT_THROW((void)allocate_node(64), std::bad_alloc);
-}
-
-TEST(NodeFaults, AThreadThatHasFreedOneNeedsNoMemoryForTheNext) {
-  if (spool_test::sanitized) GTEST_SKIP() << "no caches beside a sanitizer";
-  free_node(allocate_node(64), 64);
-  const faults::injection first(faults::kind::allocation, 1);
-  void* node = nullptr;
-  EXPECT_NO_THROW(node = allocate_node(64));
-  free_node(node, 64);
 }
 
 }  // namespace

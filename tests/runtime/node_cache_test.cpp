@@ -1,6 +1,6 @@
-#include <spool/runtime/detail/node_memory.hpp>
+#include "runtime/node_cache.hpp"
 
-#include <support/sanitized.hpp>
+#include <spool/runtime/detail/node_memory.hpp>
 
 #include <gtest/gtest.h>
 
@@ -20,8 +20,7 @@ using spool::detail::allocate_node;
 using spool::detail::drop_free_nodes;
 using spool::detail::free_node;
 
-constexpr bool caches = !spool_test::sanitized;  // sanitizers see each node come and go
-constexpr std::size_t some = 500;                // more than a thread keeps for itself
+constexpr std::size_t some = 500;  // more than a thread keeps for itself
 
 std::vector<void*> allocate(std::size_t count, std::size_t bytes) {
   std::vector<void*> nodes(count);
@@ -50,25 +49,47 @@ TEST(NodeMemory, NodesOfAllSizesDoNotOverlap) {
   }
 }
 
-TEST(NodeMemory, TheLastNodeFreedComesFirst) {
-  if (!caches) GTEST_SKIP() << "no caches beside a sanitizer";
-  void* const node = allocate_node(40);
-  free_node(node, 40);
-  void* const again = allocate_node(64);
-  EXPECT_EQ(again, node);
-  free_node(again, 64);
+// A sanitizer's build keeps no nodes by itself; these caches do.
+struct caches : spool::detail::node_caches {
+  caches() noexcept { begin(); }
+  ~caches() { end(); }
+};
+
+TEST(NodeCaches, TheLastNodeFreedComesFirst) {
+  caches own;
+  void* const first = own.allocate(0);
+  void* const other = own.allocate(1);
+  own.free(first, 0);
+  own.free(other, 1);
+  EXPECT_EQ(own.allocate(0), first);
+  EXPECT_EQ(own.allocate(1), other);
+  own.free(first, 0);
+  own.free(other, 1);
 }
 
-TEST(NodeMemory, NodesComeBackFromTheThreadThatFreesThem) {
-  if (!caches) GTEST_SKIP() << "no caches beside a sanitizer";
+TEST(NodeCaches, NodesComeBackFromTheThreadThatFreesThem) {
   drop_free_nodes();
-  const std::vector<void*> sent = allocate(some, 64);
-  std::thread([&] { free_all(sent, 64); }).join();
-  const std::vector<void*> next = allocate(some, 64);
+  caches own;
+  std::vector<void*> sent(some);
+  std::ranges::generate(sent, [&] { return own.allocate(0); });
+  std::thread([&] {
+    caches others;
+    for (void* node : sent) others.free(node, 0);
+  }).join();
   const std::set<void*> known(sent.begin(), sent.end());
+  std::vector<void*> next(some);
+  std::ranges::generate(next, [&] { return own.allocate(0); });
   const auto returned = std::ranges::count_if(next, [&](void* node) { return known.contains(node); });
   EXPECT_GT(returned, static_cast<std::ptrdiff_t>(some * 3 / 4));
-  free_all(next, 64);
+  for (void* node : next) own.free(node, 0);
+}
+
+TEST(NodeCaches, ThatHaveEndedKeepNothing) {
+  drop_free_nodes();
+  caches own;
+  own.end();
+  for (std::size_t i = 0; i < some; ++i) own.free(own.allocate(0), 0);
+  EXPECT_FALSE(own.of_size[0].refill(64)) << "nothing went to the depot";
 }
 
 TEST(NodeMemory, ThreadsThatSendEachOtherNodesNeverShareOne) {

@@ -44,17 +44,11 @@ class pool_core;
 extern const wait_hook lend_while_waiting;
 
 /// run and settle are called once each, in this order, or drop alone, or neither: the job was refused.
-class pool_job {
+class pool_job : public node_allocated {
  public:
   pool_job(const pool_job&) = delete;
   pool_job& operator=(const pool_job&) = delete;
   start_site where() const noexcept { return {file_, line_}; }
-
-  // Most jobs end on another thread than they began on.
-  static void* operator new(std::size_t bytes) { return allocate_node(bytes); }
-  static void operator delete(void* job, std::size_t bytes) noexcept { free_node(job, bytes); }
-  static void* operator new(std::size_t bytes, std::align_val_t align) { return ::operator new(bytes, align); }
-  static void operator delete(void* job, std::size_t, std::align_val_t align) noexcept { ::operator delete(job, align); }
 
   /// Calls and destroys the closure. The result is not visible to anybody yet, so that the pool can count the job
   /// first.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <spool/base/error.hpp>
+#include <spool/runtime/detail/node_memory.hpp>
 #include <spool/runtime/detail/spin_lock.hpp>
 #include <spool/runtime/detail/waiter.hpp>
 #include <spool/sync/detail/wait_limit.hpp>
@@ -27,7 +28,7 @@ struct wait_hook {
   void (*after)(void* arg, void* token) noexcept;
 };
 
-class future_state_base {
+class future_state_base : public node_allocated {
  public:
   future_state_base() noexcept = default;
   future_state_base(const future_state_base&) = delete;
