@@ -315,6 +315,18 @@ TEST_P(PoolLimits, GrowingMakesRoomForThoseWhoWait) {
   });
 }
 
+TEST_P(PoolLimits, ShrinkingTakesTheRoomOfFreeSlots) {
+  run([this] {
+    worker_pool pool({.workers = 3, .queue_capacity = 2});
+    occupy(pool, 2);
+    pool.resize(2);
+    EXPECT_EQ(pool.try_post([] {}), channel_status::ok);
+    EXPECT_EQ(pool.try_post([] {}), channel_status::ok);
+    EXPECT_EQ(pool.try_post([] {}), channel_status::full);
+    EXPECT_TRUE(gate.close());
+  });
+}
+
 TEST_P(PoolLimits, ShrinkingHoldsFromTheJobsThatStartLater) {
   run([this] {
     worker_pool pool({.workers = 4, .queue_capacity = 100});
