@@ -31,24 +31,28 @@ node_caches& this_threads_nodes() noexcept {
   return tls_nodes;
 }
 
-// A sanitizer sees each node's life better without caches.
 #if defined(BOOST_USE_ASAN) || defined(BOOST_USE_TSAN)
-constexpr std::size_t most_cached_bytes = 0;
-#else
-constexpr std::size_t most_cached_bytes = node_caches::sizes * node_caches::step;
-#endif
+// A sanitizer sees each node's life better without caches.
+void* allocate_node(std::size_t bytes) {
+  return ::operator new(bytes);
+}
 
+void free_node(void* node, std::size_t) noexcept {
+  ::operator delete(node);
+}
+#else
 void* allocate_node(std::size_t bytes) {
   asm volatile("");
-  if (bytes > most_cached_bytes) return ::operator new(bytes);
-  return tls_nodes.allocate((bytes - 1) / node_caches::step);
+  const std::size_t size = (bytes - 1) / node_caches::step;
+  return size < node_caches::sizes ? tls_nodes.allocate(size) : ::operator new(bytes);
 }
 
 void free_node(void* node, std::size_t bytes) noexcept {
   asm volatile("");
-  if (bytes > most_cached_bytes) return ::operator delete(node);
-  tls_nodes.free(node, (bytes - 1) / node_caches::step);
+  const std::size_t size = (bytes - 1) / node_caches::step;
+  return size < node_caches::sizes ? tls_nodes.free(node, size) : ::operator delete(node);
 }
+#endif
 
 void set_current_worker(worker* w) noexcept {
   tls_worker = w;
