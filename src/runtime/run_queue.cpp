@@ -52,8 +52,8 @@ void run_queue::append_slowly(runnable* r) noexcept {
 }
 
 void run_queue::fetch_ahead() noexcept {
-  __builtin_prefetch(ring_[(head_ + 2) & (capacity_ - 1)]);
-  const runnable* next = ring_[(head_ + 1) & (capacity_ - 1)];
+  __builtin_prefetch(ring_[(head_ + 1) & (capacity_ - 1)]);
+  const runnable* next = ring_[head_ & (capacity_ - 1)];
   if (next->what == runnable::kind::fiber) fetch_runner(next);
 }
 

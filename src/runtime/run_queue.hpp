@@ -186,8 +186,9 @@ class alignas(cache_line_bytes) run_queue {
     if (newest_first_) [[unlikely]] {
       if (runnable* r = take_newest()) return r;
     }
-    if (tail_ - head_ >= crowd) [[unlikely]] fetch_ahead();
-    return take_head();
+    runnable* const oldest = take_head();
+    if (tail_ - head_ >= crowd && oldest->what == runnable::kind::fiber) [[unlikely]] fetch_ahead();
+    return oldest;
   }
 
   /// The newest task, or a fiber behind it, unless a fiber is the oldest. Beginning what was started last ends what began
