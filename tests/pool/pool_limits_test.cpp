@@ -315,6 +315,22 @@ TEST_P(PoolLimits, GrowingMakesRoomForThoseWhoWait) {
   });
 }
 
+TEST_P(PoolLimits, RoomGoesToWhoWaitsAtOnce) {
+  run([this] {
+    worker_pool pool({.workers = 1, .queue_capacity = 1});
+    occupy(pool, 2);
+    spool::wait_group waiting;
+    waiting.go([&] { EXPECT_EQ(pool.post([] {}), channel_status::ok); });
+    spool_test::wait_until([&] { return pool.stats().waiting == 1; });
+    EXPECT_TRUE(gate.send(0));
+    spool_test::wait_until([&] { return pool.stats().completed == 1; });
+    EXPECT_EQ(pool.stats().waiting, 0u);
+    EXPECT_EQ(pool.try_post([] {}), channel_status::full) << "the second job runs, the third is queued";
+    EXPECT_TRUE(gate.close());
+    waiting.wait();
+  });
+}
+
 TEST_P(PoolLimits, ShrinkingTakesTheRoomOfFreeSlots) {
   run([this] {
     worker_pool pool({.workers = 3, .queue_capacity = 2});
