@@ -127,11 +127,12 @@ void node_caches::free_slowly(void* node, std::size_t size) noexcept {
 
 void drop_free_nodes() noexcept {
   node_caches& own = this_threads_nodes();
-  if (own.now != node_caches::state::keeping) return;
   for (std::size_t i = 0; i < node_caches::sizes; ++i) {
+    const std::size_t bytes = (i + 1) * node_caches::step;
     do {
       while (void* node = own.of_size[i].take()) ::operator delete(node);
-    } while (own.of_size[i].refill((i + 1) * node_caches::step));
+    } while (own.now == node_caches::state::keeping && own.of_size[i].refill(bytes));
+    while (spare_node* nodes = take_batch(depot_of(bytes))) delete_all(nodes);
   }
 }
 
