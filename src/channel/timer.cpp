@@ -73,13 +73,10 @@ class channel_timer : timer_node {
     return std::exchange(armed_, false) || unreceived.has_value();
   }
 
-  static void fire_node(timer_node& node, timer_queue* from) noexcept {
-    auto& self = static_cast<channel_timer&>(node);
-    from != nullptr ? self.fire(*from) : self.outlive_bubble();
-  }
+  static void fire_node(timer_node& node, timer_queue* from) noexcept { static_cast<channel_timer&>(node).fire(from); }
 
-  /// Of two firings on the way `from` need not be the queue in which the node was last.
-  void fire(timer_queue& from) noexcept {
+  /// Of two firings on the way `from` need not be the queue in which the node was last. Null: nothing comes of it.
+  void fire(timer_queue* from) noexcept {
     channel_node* woken = nullptr;
     {
       const std::lock_guard guard(mu_);
@@ -88,31 +85,21 @@ class channel_timer : timer_node {
       } else {
         queued_ = false;
         armed_ = false;
-        time_point now = clock::now();
-        if (period_ > clock::duration::zero()) {
-          const time_point next = next_tick(now);
-          arm_at(next, [&] { arm_timer_again(*this, from, next); });
-        }
-        const std::lock_guard channel_guard(values().lock());
-        (void)values().send_locked(now, woken);  // the last tick still unreceived: this one is dropped
+        if (from != nullptr) send_time(*from, woken);
       }
     }
     wake_chain(woken, current_fiber());
     release();
   }
 
-  /// As a firing, but that nothing comes of it.
-  void outlive_bubble() noexcept {
-    {
-      const std::lock_guard guard(mu_);
-      if (stale_ > 0) {
-        --stale_;
-      } else {
-        queued_ = false;
-        armed_ = false;
-      }
+  void send_time(timer_queue& from, channel_node*& woken) noexcept {
+    time_point now = clock::now();
+    if (period_ > clock::duration::zero()) {
+      const time_point next = next_tick(now);
+      arm_at(next, [&] { arm_timer_again(*this, from, next); });
     }
-    release();
+    const std::lock_guard channel_guard(values().lock());
+    (void)values().send_locked(now, woken);  // the last tick still unreceived: this one is dropped
   }
 
   /// The first multiple of the period that is not over; ticks that were slept through are dropped, the rhythm stays.

@@ -52,8 +52,8 @@ void give_batch(std::size_t node_bytes, spare_node* nodes) noexcept {
   delete_all(nodes);
 }
 
-// A key, not a thread_local with a destructor: glibc ends the process when it cannot note that one, and destroys it before
-// those of other libraries, which may free nodes.
+// A key, since a destructor of the caches would come too early, before those of other libraries that may free nodes, and glibc ends
+// the process when it cannot note one.
 bool call_at_end(node_caches& caches) noexcept {
   struct key {
     ~key() {

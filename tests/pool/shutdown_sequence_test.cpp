@@ -1,4 +1,4 @@
-// shutdown_sequence: real signals in this process, or in a child that is forced or killed by them.
+// shutdown_sequence: its steps, and real signals in this process.
 #include "support/runtimes.hpp"
 
 #include <unistd.h>
@@ -7,7 +7,6 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
-#include <cstdio>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -544,67 +543,6 @@ TEST_P(ShutdownSequence, MisuseIsRefused) {
 TEST(ShutdownSequenceOnAPlainThread, NeedsARuntime) {
   EXPECT_THROW(shutdown_sequence({.signals = {}}), std::logic_error);
   EXPECT_THROW(shutdown_sequence(context::background(), {.signals = {}}), std::logic_error);
-}
-
-// A service that hangs. Its parts ignore every deadline and cancellation.
-
-class HungService : public testing::Test {
- protected:
-  void SetUp() override { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
-};
-
-TEST_F(HungService, ASecondSignalForces) {
-  EXPECT_EXIT(
-      {
-        spool::runtime rt({.threads = 2});
-        rt.run([] {
-          shutdown_sequence shutdown({.drain_for = 24h, .cancel_for = 1ms, .ignore_repeats_for = 0ms});
-          channel<int> never;
-          shutdown.on_drain("hangs", [&] {
-            raise_here(SIGTERM);
-            (void)never.recv();
-          });
-          raise_here(SIGTERM);
-          const shutdown_summary summary = shutdown.wait();
-          std::fprintf(stderr, "%s\n", to_string(summary).c_str());
-          std::_Exit(summary.forced && !summary.ended() ? 7 : 1);
-        });
-      },
-      testing::ExitedWithCode(7), "signal: terminated.*not drained, forced,(.|\n)*hangs  still running");
-}
-
-TEST_F(HungService, AThirdSignalKills) {
-  EXPECT_EXIT(
-      {
-        spool::runtime rt({.threads = 2});
-        rt.run([] {
-          shutdown_sequence shutdown({.drain_for = 24h, .cancel_for = 24h, .ignore_repeats_for = 0ms});
-          shutdown.on_drain("hangs", [&] {
-            raise_here(SIGTERM);
-            channel<int>().recv();
-          });
-          shutdown.on_cancel("hangs", [&] {
-            raise_here(SIGTERM);
-            channel<int>().recv();
-          });
-          raise_here(SIGTERM);
-          (void)shutdown.wait();
-        });
-      },
-      testing::KilledBySignal(SIGTERM), "");
-}
-
-TEST_F(HungService, ASignalAfterTheEndKills) {
-  EXPECT_EXIT(
-      {
-        spool::runtime rt({.threads = 2});
-        shutdown_sequence shutdown(rt, {.ignore_repeats_for = 0ms});
-        raise_here(SIGINT);
-        if (!shutdown.wait().ok()) std::_Exit(1);
-        raise_here(SIGINT);
-        for (;;) ::pause();  // what main does next hangs
-      },
-      testing::KilledBySignal(SIGINT), "");
 }
 
 }  // namespace

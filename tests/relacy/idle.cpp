@@ -2,9 +2,10 @@
 //
 // There are as many tasks as workers, and a worker that has one is busy for good, so that each must find one. The first
 // lies in a worker's queue or in the inbox from the start, and each spawns the next; or a thread that is not spool's
-// spawns them all. A lost wake-up is a deadlock, and a worker that runs must look so to the monitor. Tried are all schedules with at most two switches that are not forced,
-// and random ones; a million of these with SPOOL_TEST_LONG=1. Shipped are the scheduler, the idle set, how a worker
-// finds work and sleeps, the run queues and the pushes; what is not, see model_engine.hpp.
+// spawns them all. A lost wake-up is a deadlock, and a worker that runs must look so to the monitor. Tried are all
+// schedules with at most two switches that are not forced, and random ones; a million of these with SPOOL_TEST_LONG=1.
+// Shipped are the scheduler, the idle set, how a worker finds work and sleeps, the run queues and the pushes; what is not,
+// see model_engine.hpp.
 // --own-fence plants a bug: who falls asleep never issues the heavy fence, but one for itself.
 #include "model_engine.hpp"
 
