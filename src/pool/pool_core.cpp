@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <mutex>
 #include <new>
 #include <utility>
@@ -18,6 +19,8 @@ namespace {
 constexpr waiter::outcome refused = waiter::done + 1;  // a submitter whose pool was closed
 constexpr std::chrono::microseconds longest_look{5};
 constexpr unsigned waits_without_a_look = 16;  // after one that was in vain
+constexpr std::size_t least_to_be_patient = 16;  // capacity
+constexpr std::chrono::microseconds longest_patience{100};
 
 channel_status status_of(const context& ctx) {
   return ctx.err() == errc::deadline_exceeded ? channel_status::timeout : channel_status::canceled;
@@ -70,7 +73,9 @@ void pool_core::ask_for_executors(deeds& todo) noexcept {
   }
 }
 
-void pool_core::serve(deeds& todo) noexcept {
+// To wake a thread costs as much as many a job, and it wants a CPU that a worker has. One that had to wait for room is therefore
+// woken once it can fill half the queue, or after longest_patience: its job is accepted in its turn all the same.
+void pool_core::serve(deeds& todo, patience with_threads) noexcept {
   // Jobs that have begun go before jobs that have not: they hold more.
   while (executors_ < workers_) {
     wait_node* job = claim_first(returning_);
@@ -85,10 +90,15 @@ void pool_core::serve(deeds& todo) noexcept {
     if (next == nullptr) break;
     push(*static_cast<submitter*>(next)->job);
     --waiting_;
-    todo.woken.push_back(*next);
+    (next->owner->who() == nullptr ? to_wake_ : todo.woken).push_back(*next);
+  }
+  if (with_threads == patience::none || left >= capacity_ / 2 || capacity_ < least_to_be_patient) {
+    todo.woken.splice_back(to_wake_);
+  } else if (!to_wake_.empty() && !wake_timer_armed_) {
+    wake_timer_armed_ = todo.arms_wake_timer = true;
   }
   credit_ = std::min(credit_, left);
-  submitters_wait_ = has_waiter(submitters_);
+  submitters_wait_ = has_waiter(submitters_) || !to_wake_.empty();
   ask_for_executors(todo);
 }
 
@@ -111,9 +121,26 @@ void pool_core::start_executors(std::size_t count) noexcept {
   }
 }
 
-// With nothing to spawn this does not touch the pool, which may be gone. With something to spawn it is there: live_
-// counts the executor already.
+void pool_core::arm_wake_timer() noexcept try {
+  arm_timer(wake_timer_, clock::now() + longest_patience);
+} catch (const std::exception&) {  // no memory for the queue to grow
+  wake_threads();
+}
+
+void pool_core::wake_threads() noexcept {
+  wait_queue woken;
+  {
+    const thread_guard guard(entry_mu_);
+    wake_timer_armed_ = false;
+    woken.splice_back(to_wake_);
+  }
+  wake_all(woken);
+}
+
+// With nothing to spawn and no timer to arm this does not touch the pool, which may be gone. Otherwise it is there: live_
+// counts the new executor already, and who was patient.
 void pool_core::perform(deeds& todo) noexcept {
+  if (todo.arms_wake_timer) arm_wake_timer();
   if (todo.spawns > 0) start_executors(todo.spawns);
   wake_all(todo.woken);
 }
@@ -197,7 +224,7 @@ void pool_core::look_for_room(deeds& todo) noexcept {
   } while (taken_.load(std::memory_order_relaxed) < enough && clock::now() < end);
   locks.lock();
   release_live(todo);
-  if (room() == 0) looks_to_skip_ = waits_without_a_look;
+  if (taken_.load(std::memory_order_relaxed) < enough) looks_to_skip_ = waits_without_a_look;
 }
 
 channel_status pool_core::wait_for_room(pool_job& job, const context* ctx) noexcept {
@@ -270,7 +297,7 @@ pool_job* pool_core::after_job(executor& self, job_outcome outcome) noexcept {
         self.slot = false;
         --executors_;
       }
-      serve(todo);
+      serve(todo, patience::some);
     }
     if (self.slot) {
       if (ready_ == nullptr) {

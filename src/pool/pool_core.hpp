@@ -12,6 +12,7 @@
 //      executors_ - busy_ >= queued() or executors_ >= workers_
 //   I3 a returning job (it wants its slot back) implies executors_ >= workers_
 //   I4 a waiting submitter implies that there is no room and that the pool is open, and submitters_wait_
+//   I6 a thread in to_wake_ implies submitters_wait_, an armed wake_timer_, and an executor that runs a job
 //   I5 credit_ jobs may come in without a look at the slots: credit_ <= room(), 0 when closed
 // Room: a job is accepted while queued() < capacity_ + free slots, where a slot with no job in it counts as free. Taking
 // a job off the queue therefore makes no room, ending or lending does.
@@ -30,6 +31,7 @@
 #include <spool/pool/worker_pool.hpp>
 #include <spool/runtime/detail/spin_lock.hpp>
 #include <spool/runtime/detail/task.hpp>
+#include <spool/runtime/detail/timer_node.hpp>
 #include <spool/runtime/detail/waiter.hpp>
 #include <spool/sync/detail/wait_limit.hpp>
 
@@ -72,7 +74,15 @@ class pool_core : public job_host {
   /// What has to happen once the locks are released.
   struct deeds {
     std::size_t spawns = 0;
+    bool arms_wake_timer = false;
     wait_queue woken;
+  };
+  /// Whether threads that have waited for room may be woken later, together.
+  enum class patience : bool { none, some };
+  struct wake_timer : timer_node {
+    explicit wake_timer(pool_core& owner) noexcept : timer_node(&fire, mode::locked), pool(owner) {}
+    static void fire(timer_node& node, timer_queue*) noexcept { static_cast<wake_timer&>(node).pool.wake_threads(); }
+    pool_core& pool;
   };
 
   executor* own_job() const noexcept;
@@ -86,13 +96,15 @@ class pool_core : public job_host {
   void push(pool_job& job) noexcept;
   void receive() noexcept;   // the arrivals, if nothing else is ready
   pool_job* take() noexcept;  // slots_mu_ is enough
-  void serve(deeds& todo) noexcept;  // restores I2, I3 and I4 after slots or room came free
+  void serve(deeds& todo, patience with_threads = patience::none) noexcept;  // restores I2, I3 and I4 after slots or room came free
   void ask_for_executors(deeds& todo) noexcept;
   void release_live(deeds& todo) noexcept;
 
   channel_status enqueue_slowly(pool_job& job, const context* ctx, bool may_wait) noexcept;
   void look_for_room(deeds& todo) noexcept;
   void start_executors(std::size_t count) noexcept;
+  void arm_wake_timer() noexcept;
+  void wake_threads() noexcept;
   void perform(deeds& todo) noexcept;                                        // without locks
   channel_status wait_for_room(pool_job& job, const context* ctx) noexcept;  // takes over both locks
   channel_status count_refusal(channel_status why) noexcept;
@@ -125,7 +137,7 @@ class pool_core : public job_host {
   // Written with both locks, read with either.
   alignas(cache_line_bytes) std::size_t workers_;
   std::size_t executors_ = 0;      // hold a slot, or were asked for with one
-  bool submitters_wait_ = false;   // may still say so after the last has given up
+  bool submitters_wait_ = false;   // or are to be woken; may still say so after the last has given up
 
   alignas(cache_line_bytes) mutable spin_lock entry_mu_;
   // Guarded by entry_mu_.
@@ -137,6 +149,8 @@ class pool_core : public job_host {
   std::uint64_t accepted_ = 0;
   wait_queue submitters_;    // wait for room
   std::size_t waiting_ = 0;  // submitters whose wait has not ended
+  wait_queue to_wake_;       // plain threads whose jobs were accepted
+  bool wake_timer_armed_ = false;
   std::uint64_t rejected_ = 0;
 
   alignas(cache_line_bytes) mutable spin_lock slots_mu_;
@@ -149,6 +163,8 @@ class pool_core : public job_host {
   wait_queue draining_;    // wait until idle()
   std::size_t live_ = 0;   // who still uses the pool: executors with or without a slot; shutdown; who looks for room
   std::uint64_t abandoned_ = 0;
+
+  wake_timer wake_timer_{*this};
 };
 
 }  // namespace spool::detail

@@ -87,6 +87,7 @@ pool_core::~pool_core() {
   }
   close();
   static_cast<void>(wait_until_idle({}));
+  cancel_timer(wake_timer_);
 }
 
 void pool_core::require_not_own_job(const char* operation) const {

@@ -109,6 +109,17 @@ void pool(spool::runtime&) {
   if (stats.completed + stats.failed + stats.expired != stats.accepted) throw std::logic_error("a job is missing");
 }
 
+void pool_for_threads(spool::runtime&) {
+  spool::worker_pool pool({.workers = 2, .queue_capacity = 16});
+  spool::blocking([&] {
+    for (int i = 0; i < 100; ++i) {
+      if (pool.post([] {}) != spool::channel_status::ok) throw std::logic_error("refused");
+    }
+  });
+  check(pool.drain());
+  if (pool.stats().completed != 100) throw std::logic_error("a job is missing");
+}
+
 void pipelines(spool::runtime&) {
   int sum = 0;
   const auto scope = spool::with_cancel(spool::context::background());
@@ -165,6 +176,7 @@ void sockets(spool::runtime&) {
 
 constexpr scenario scenarios[] = {
     {"channels", channels}, {"contexts", contexts}, {"locks", locks},     {"pool", pool},
+    {"pool_for_threads", pool_for_threads},
     {"pipeline", pipelines}, {"helpers", helpers},  {"timers", timers},   {"late_timers", late_timers},
     {"sockets", sockets},
 };

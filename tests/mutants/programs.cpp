@@ -338,6 +338,15 @@ void pool() {
   });
 }
 
+/// A thread that hands over many small jobs.
+void pool_for_threads() {
+  spool::runtime rt;
+  spool::worker_pool jobs(rt, {.workers = 2, .queue_capacity = 32});
+  std::atomic<int> done{0};
+  for (int i = 0; i < 1000; ++i) require(jobs.post([&done] { ++done; }) == spool::channel_status::ok, "post");
+  require(!jobs.drain() && done == 1000, "done");
+}
+
 void pipeline() {
   spool::run([] {
     spool::pipeline p{spool::context::background(), {.name = "etl"}};
@@ -383,7 +392,7 @@ int main(int argc, char** argv) {
       {"network", network},     {"locks", locks},           {"condition", condition}, {"semaphore", semaphore},
       {"futures", futures},     {"fibers", fibers},         {"computing", computing}, {"pinned", pinned},
       {"contexts", contexts},   {"timers", timers},         {"group", group},         {"pool", pool},
-      {"pipeline", pipeline},   {"resilience", resilience}};
+      {"pipeline", pipeline},   {"resilience", resilience}, {"pool_for_threads", pool_for_threads}};
   const auto found = argc == 2 ? programs.find(argv[1]) : programs.end();
   if (found == programs.end()) {
     std::fprintf(stderr, "usage: %s NAME\n", argv[0]);

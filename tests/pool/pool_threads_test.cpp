@@ -1,0 +1,125 @@
+// Plain threads that hand jobs to a full pool: their jobs are accepted in their turn, they themselves are woken together,
+// and none is left asleep.
+#include "support/runtimes.hpp"
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using spool::channel;
+using spool::channel_status;
+using spool::context;
+using spool::worker_pool;
+
+class PoolThreads : public spool_test::WithWorkers {
+ protected:
+  static constexpr std::size_t capacity = 32;
+  channel<int> gate;  // a job ends for each value, all when it is closed
+  std::atomic<bool> returned{false};
+
+  void fill(worker_pool& pool, std::size_t jobs) {
+    for (std::size_t i = 0; i < jobs; ++i) {
+      ASSERT_EQ(pool.post([gate = gate] { (void)gate.recv(); }), channel_status::ok);
+    }
+  }
+  /// A thread that waits for room.
+  std::thread one_more(worker_pool& pool, const context& ctx) {
+    std::thread thread([this, &pool, ctx] {
+      EXPECT_EQ(pool.post(ctx, [] {}), channel_status::ok);
+      returned = true;
+    });
+    spool_test::wait_until([&] { return pool.stats().waiting == 1; });
+    return thread;
+  }
+  void join(std::thread& thread) {
+    spool_test::wait_until([&] { return returned.load(); });
+    thread.join();
+  }
+};
+SPOOL_INSTANTIATE_WORKERS(PoolThreads);
+
+TEST_P(PoolThreads, GetTheRoomAtOnce) {
+  run([this] {
+    worker_pool pool({.workers = 1, .queue_capacity = capacity});
+    fill(pool, 1 + capacity);
+    std::thread thread = one_more(pool, context::background());
+    EXPECT_TRUE(gate.send(0));
+    spool_test::wait_until([&] { return pool.stats().completed == 1; });
+    EXPECT_EQ(pool.stats().waiting, 0u);
+    EXPECT_EQ(pool.stats().accepted, capacity + 2);
+    EXPECT_EQ(pool.try_post([] {}), channel_status::full);
+    EXPECT_TRUE(gate.close());
+    join(thread);
+  });
+}
+
+TEST_P(PoolThreads, GoOnThoughNoOtherJobEnds) {
+  run([this] {
+    worker_pool pool({.workers = 1, .queue_capacity = capacity});
+    fill(pool, 1 + capacity);
+    std::thread thread = one_more(pool, context::background());
+    EXPECT_TRUE(gate.send(0));  // the next job waits, too
+    join(thread);
+    EXPECT_EQ(pool.stats().completed, 1u);
+    EXPECT_TRUE(gate.close());
+  });
+}
+
+TEST_P(PoolThreads, GoOnThoughTheNextJobComputesUntilTheyDo) {
+  run([this] {
+    worker_pool pool({.workers = 1, .queue_capacity = capacity});
+    fill(pool, 1);
+    EXPECT_EQ(pool.post([this] {
+      while (!returned) std::this_thread::yield();
+    }),
+              channel_status::ok);
+    fill(pool, capacity - 1);
+    std::thread thread = one_more(pool, context::background());
+    EXPECT_TRUE(gate.send(0));
+    join(thread);
+    EXPECT_TRUE(gate.close());
+  });
+}
+
+TEST_P(PoolThreads, HaveTheirJobAcceptedThoughTheContextEndsBeforeTheyAreWoken) {
+  run([this] {
+    worker_pool pool({.workers = 1, .queue_capacity = capacity});
+    fill(pool, 1 + capacity);
+    auto [ctx, cancel] = spool::with_cancel(context::background());
+    std::thread thread = one_more(pool, ctx);
+    EXPECT_TRUE(gate.send(0));
+    spool_test::wait_until([&] { return pool.stats().waiting == 0; });
+    cancel();
+    EXPECT_TRUE(gate.close());
+    join(thread);
+    EXPECT_FALSE(pool.drain());
+    EXPECT_EQ(pool.stats().completed + pool.stats().expired, capacity + 2);
+  });
+}
+
+TEST_P(PoolThreads, LoseNoJobAndNobodySleepsOnWhilePoolsComeAndGo) {
+  constexpr int pools = 20, threads = 3, jobs = 150;
+  std::atomic<int> done{0};
+  spool::runtime rt(options());
+  for (int round = 0; round < pools; ++round) {
+    worker_pool pool(rt, {.workers = 2, .queue_capacity = capacity});
+    std::vector<std::thread> posting;
+    for (int t = 0; t < threads; ++t) {
+      posting.emplace_back([&] {
+        for (int i = 0; i < jobs; ++i) {
+          EXPECT_EQ(pool.post([&done, i] {
+            if (i % 16 == 0) spool::this_fiber::yield();
+            ++done;
+          }),
+                    channel_status::ok);
+        }
+      });
+    }
+    for (auto& t : posting) t.join();
+  }
+  EXPECT_EQ(done, pools * threads * jobs);
+}
+
+}  // namespace
