@@ -14,7 +14,7 @@
 namespace spool::detail {
 namespace {
 
-constexpr std::size_t most_bytes = std::size_t{1} << 20;  // of each size
+constexpr std::size_t most_bytes = std::size_t{2} << 20;  // of each size
 
 struct depot {
   thread_lock lock;
