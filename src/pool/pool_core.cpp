@@ -3,6 +3,7 @@
 #include "runtime/pause.hpp"
 
 #include <spool/runtime/detail/fiber_local.hpp>
+#include <spool/runtime/detail/seeded.hpp>
 #include <spool/runtime/this_fiber.hpp>
 #include <spool/sync/detail/claim.hpp>
 
@@ -20,7 +21,7 @@ constexpr waiter::outcome refused = waiter::done + 1;  // a submitter whose pool
 constexpr std::chrono::microseconds longest_look{5};
 constexpr unsigned waits_without_a_look = 16;  // after one that was in vain
 constexpr std::size_t least_to_be_patient = 16;  // capacity
-constexpr std::chrono::microseconds longest_patience{100};
+constexpr std::chrono::microseconds longest_patience{500};
 
 channel_status status_of(const context& ctx) {
   return ctx.err() == errc::deadline_exceeded ? channel_status::timeout : channel_status::canceled;
@@ -74,7 +75,8 @@ void pool_core::ask_for_executors(deeds& todo) noexcept {
 }
 
 // To wake a thread costs as much as many a job, and it wants a CPU that a worker has. One that had to wait for room is therefore
-// woken once it can fill half the queue, or after longest_patience: its job is accepted in its turn all the same.
+// woken once it can fill half the queue, or after longest_patience: its job is accepted in its turn all the same. Not if a fiber
+// is next in line, which is woken at once and would be back there before it.
 void pool_core::serve(deeds& todo, patience with_threads) noexcept {
   // Jobs that have begun go before jobs that have not: they hold more.
   while (executors_ < workers_) {
@@ -84,6 +86,7 @@ void pool_core::serve(deeds& todo, patience with_threads) noexcept {
     ++busy_;
     todo.woken.push_back(*job);
   }
+  const bool new_batch = to_wake_.empty();
   std::size_t left = room();
   for (; left > 0; --left) {
     wait_node* next = claim_first(submitters_);
@@ -92,13 +95,14 @@ void pool_core::serve(deeds& todo, patience with_threads) noexcept {
     --waiting_;
     (next->owner->who() == nullptr ? to_wake_ : todo.woken).push_back(*next);
   }
-  if (with_threads == patience::none || left >= capacity_ / 2 || capacity_ < least_to_be_patient) {
-    todo.woken.splice_back(to_wake_);
-  } else if (!to_wake_.empty() && !wake_timer_armed_) {
-    wake_timer_armed_ = todo.arms_wake_timer = true;
+  const bool others_wait = has_waiter(submitters_);
+  if (!to_wake_.empty()) {
+    const bool fiber_is_next = others_wait && submitters_.front()->owner->who() != nullptr;
+    const bool patient = with_threads == patience::some && left < capacity_ / 2 && !fiber_is_next;
+    if (!patient || !may_wake_later(new_batch, todo)) todo.woken.splice_back(to_wake_);
   }
   credit_ = std::min(credit_, left);
-  submitters_wait_ = has_waiter(submitters_) || !to_wake_.empty();
+  submitters_wait_ = others_wait || !to_wake_.empty();
   ask_for_executors(todo);
 }
 
@@ -119,6 +123,16 @@ void pool_core::start_executors(std::size_t count) noexcept {
       this_fiber::yield();
     }
   }
+}
+
+// As long as jobs end, who counts them looks at the clock. The timer is for those that compute or wait until the thread goes on; left
+// over from a former batch it fires early, which does no harm.
+bool pool_core::may_wake_later(bool new_batch, deeds& todo) noexcept {
+  if (capacity_ < least_to_be_patient || on_seeded_fiber()) return false;  // where time stands while fibers can run
+  const time_point now = clock::now();
+  if (new_batch) wake_by_ = now + longest_patience;
+  if (!wake_timer_armed_) wake_timer_armed_ = todo.arms_wake_timer = true;
+  return now < wake_by_;
 }
 
 void pool_core::arm_wake_timer() noexcept try {

@@ -12,16 +12,18 @@
 //      executors_ - busy_ >= queued() or executors_ >= workers_
 //   I3 a returning job (it wants its slot back) implies executors_ >= workers_
 //   I4 a waiting submitter implies that there is no room and that the pool is open, and submitters_wait_
-//   I6 a thread in to_wake_ implies submitters_wait_, an armed wake_timer_, and an executor that runs a job
 //   I5 credit_ jobs may come in without a look at the slots: credit_ <= room(), 0 when closed
+//   I6 a thread in to_wake_ implies submitters_wait_, an executor with a slot, and that wake_timer_ is armed, or is about to be by
+//      an executor
 // Room: a job is accepted while queued() < capacity_ + free slots, where a slot with no job in it counts as free. Taking
 // a job off the queue therefore makes no room, ending or lending does.
 //
 // Lock order: slots_mu_, entry_mu_. Who has the first spins for the second on its thread: were its fiber to yield meanwhile, an
 // I/O handler or a timer that submits a job on that very worker would spin for ever. Both are innermost: no user code,
-// allocation, spawn or wake happens under them. What is to be done after them is gathered in `deeds`. Only who is counted in
-// live_ may touch the pool without being inside one of its functions; its last access is the unlock in next_or_leave(),
-// after which a destructor may go on.
+// allocation, spawn or wake happens under them, nor is a timer armed: wake_timer_ takes entry_mu_ under the lock of its queue. What is
+// to be done after them is gathered in `deeds`. Only who is counted in live_ may touch the pool without being inside one of its
+// functions, and wake_timer_, which the destructor cancels; its last access is the unlock in next_or_leave(), after which a
+// destructor may go on.
 #pragma once
 
 #include <spool/base/cache_line.hpp>
@@ -96,13 +98,15 @@ class pool_core : public job_host {
   void push(pool_job& job) noexcept;
   void receive() noexcept;   // the arrivals, if nothing else is ready
   pool_job* take() noexcept;  // slots_mu_ is enough
-  void serve(deeds& todo, patience with_threads = patience::none) noexcept;  // restores I2, I3 and I4 after slots or room came free
+  /// Restores I2, I3, I4 and I6 after slots or room came free.
+  void serve(deeds& todo, patience with_threads = patience::none) noexcept;
   void ask_for_executors(deeds& todo) noexcept;
   void release_live(deeds& todo) noexcept;
 
   channel_status enqueue_slowly(pool_job& job, const context* ctx, bool may_wait) noexcept;
   void look_for_room(deeds& todo) noexcept;
   void start_executors(std::size_t count) noexcept;
+  bool may_wake_later(bool new_batch, deeds& todo) noexcept;
   void arm_wake_timer() noexcept;
   void wake_threads() noexcept;
   void perform(deeds& todo) noexcept;                                        // without locks
@@ -151,6 +155,7 @@ class pool_core : public job_host {
   std::size_t waiting_ = 0;  // submitters whose wait has not ended
   wait_queue to_wake_;       // plain threads whose jobs were accepted
   bool wake_timer_armed_ = false;
+  time_point wake_by_{};     // those in to_wake_
   std::uint64_t rejected_ = 0;
 
   alignas(cache_line_bytes) mutable spin_lock slots_mu_;

@@ -2,12 +2,19 @@
 // and none is left asleep.
 #include "support/runtimes.hpp"
 
+#include <spool/testing/bubble.hpp>
+
+#include <sys/resource.h>
+
 #include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <thread>
 #include <vector>
 
 namespace {
 
+using namespace std::chrono_literals;
 using spool::channel;
 using spool::channel_status;
 using spool::context;
@@ -59,12 +66,88 @@ TEST_P(PoolThreads, GoOnThoughNoOtherJobEnds) {
   run([this] {
     worker_pool pool({.workers = 1, .queue_capacity = capacity});
     fill(pool, 1 + capacity);
-    std::thread thread = one_more(pool, context::background());
-    EXPECT_TRUE(gate.send(0));  // the next job waits, too
-    join(thread);
-    EXPECT_EQ(pool.stats().completed, 1u);
+    for (std::uint64_t ended = 1; ended <= 3; ++ended) {
+      returned = false;
+      std::thread thread = one_more(pool, context::background());
+      EXPECT_TRUE(gate.send(0));  // the next job waits, too
+      join(thread);
+      EXPECT_EQ(pool.stats().completed, ended);
+    }
     EXPECT_TRUE(gate.close());
   });
+}
+
+TEST_P(PoolThreads, GoOnThoughThePoolShrinks) {
+  run([this] {
+    worker_pool pool({.workers = 2, .queue_capacity = capacity});
+    fill(pool, 2 + capacity);
+    std::thread thread = one_more(pool, context::background());
+    EXPECT_TRUE(gate.send(0));
+    pool.resize(1);
+    EXPECT_TRUE(gate.send(0));
+    EXPECT_TRUE(gate.send(0));
+    join(thread);
+    EXPECT_TRUE(gate.close());
+  });
+}
+
+TEST_P(PoolThreads, GoOnThoughThePoolIsShutDown) {
+  run([this] {
+    worker_pool pool({.workers = 1, .queue_capacity = capacity});
+    fill(pool, 1 + capacity);
+    std::thread thread = one_more(pool, context::background());
+    EXPECT_TRUE(gate.send(0));
+    spool_test::wait_until([&] { return pool.stats().waiting == 0; });
+    auto [ctx, cancel] = spool::with_cancel(context::background());
+    cancel();
+    spool::wait_group shutting;
+    shutting.go([&, ctx = ctx] { EXPECT_EQ(pool.shutdown(ctx).abandoned, capacity); });
+    join(thread);
+    EXPECT_TRUE(gate.close());
+    shutting.wait();
+  });
+}
+
+// Bubbles have a clock that stands while a fiber can run.
+TEST(PoolThreadsInABubble, AreWokenAtOnce) {
+  spool::testing::run_in_bubble([] {
+    worker_pool pool({.workers = 1, .queue_capacity = 32});
+    channel<int> gate;
+    for (int i = 0; i < 33; ++i) {
+      ASSERT_EQ(pool.post([gate] { (void)gate.recv(); }), channel_status::ok);
+    }
+    std::atomic<bool> returned{false};
+    std::thread thread([&] {
+      EXPECT_EQ(pool.post([] {}), channel_status::ok);
+      returned = true;
+    });
+    spool_test::wait_until([&] { return pool.stats().waiting == 1; });
+    EXPECT_TRUE(gate.send(0));
+    spool_test::wait_until([&] { return returned.load(); });
+    thread.join();
+    EXPECT_TRUE(gate.close());
+  });
+}
+
+TEST_P(PoolThreads, SleepThroughManyJobs) {
+  constexpr long jobs = 1000;
+  spool::runtime rt(options());
+  worker_pool pool(rt, {.workers = 1, .queue_capacity = capacity});
+  const auto sleeps = [] {
+    rusage used{};
+    ::getrusage(RUSAGE_THREAD, &used);
+    return used.ru_nvcsw;
+  };
+  const long before = sleeps();
+  for (long i = 0; i < jobs; ++i) {
+    EXPECT_EQ(pool.post([] {
+      const auto end = std::chrono::steady_clock::now() + 20us;
+      while (std::chrono::steady_clock::now() < end) {
+      }
+    }),
+              channel_status::ok);
+  }
+  EXPECT_LT(sleeps() - before, jobs / 2);
 }
 
 TEST_P(PoolThreads, GoOnThoughTheNextJobComputesUntilTheyDo) {

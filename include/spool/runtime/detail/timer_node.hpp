@@ -12,8 +12,9 @@ class timer_queue;
 
 struct timer_node {
   /// `locked`: `fire` runs under the queue's lock, so once cancel_timer has returned it is not running and never will;
-  /// it may claim and wake a waiter, nothing more. `unlocked`: it runs after the node has left the queue, without a
-  /// lock, and may do anything that does not wait; the node must stay alive by itself (a reference count) until then.
+  /// it may claim and wake waiters, nothing more, and take a lock for that which nobody has while he arms or cancels a timer or
+  /// leaves his thread. `unlocked`: it runs after the node has left the queue, without a lock, and may do anything that does
+  /// not wait; the node must stay alive by itself (a reference count) until then.
   enum class mode : bool { locked, unlocked };
   /// `from` is the queue that fires. Null, for `unlocked` only: the bubble whose clock it waited for has ended; it does
   /// nothing but give back what it holds.
