@@ -43,13 +43,16 @@ template <unsigned Others>
 struct owner_and_others : rl::test_suite<owner_and_others<Others>, static_cast<int>(1 + Others)> {
   biased_lock lock;
   rl::var<unsigned> guarded;
+  model_std::atomic<bool> half_way;
 
   void before() { guarded(RL_INFO) = 0; }
   void thread(unsigned index) {
     const auto id = static_cast<spool::detail::bias_id>(index == 2 ? 0 : index + 1);  // 2 is a plain thread
     for (int i = times(index); i > 0; --i) {
       lock.lock(id);
-      guarded(RL_INFO) = guarded(RL_INFO) + 1;
+      const unsigned before = guarded(RL_INFO);
+      half_way.store(true, model_std::memory_order_relaxed);  // Relacy switches at atomics only
+      guarded(RL_INFO) = before + 1;
       lock.unlock();
     }
   }
