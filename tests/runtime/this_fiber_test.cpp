@@ -209,21 +209,24 @@ TEST_P(ThisFiber, APinnedFiberStaysOnItsThread) {
   });
 }
 
-// Each yields until the other has gone on, so that neither may be put off for as long as the other is ready.
+// Each yields until those of the other kind have gone on, so that neither may be put off for as long as others are ready. Two
+// of a kind: one alone is not ready while it yields.
 TEST_P(ThisFiber, PinnedFibersAndOthersHaveTheirTurns) {
   run([] {
     constexpr int turns = 100;
     std::atomic<int> pinned{0}, other{0};
     wait_group all;
-    all.go([&] {
-      const this_fiber::pin here;
-      for (; other < turns; ++pinned) this_fiber::yield();
-      pinned += turns;
-    });
-    all.go([&] {
-      for (; pinned < turns; ++other) this_fiber::yield();
-      other += turns;
-    });
+    for (int i = 0; i < 2; ++i) {
+      all.go([&] {
+        const this_fiber::pin here;
+        for (; other < turns; ++pinned) this_fiber::yield();
+        pinned += turns;
+      });
+      all.go([&] {
+        for (; pinned < turns; ++other) this_fiber::yield();
+        other += turns;
+      });
+    }
     all.wait();
   });
 }
