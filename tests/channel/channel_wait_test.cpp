@@ -480,6 +480,33 @@ TEST_P(ChannelWait, BusyPairDoesNotStarveOthers) {
   });
 }
 
+// Registered, a fiber keeps the channel's lock until it has left its stack. The thread is right behind it each time.
+TEST_P(ChannelWait, AThreadSendsAsSoonAsAFiberWaits) {
+  static constexpr int messages = 20'000;
+  const channel<int> ch;
+  std::thread sender([ch] {
+    for (int i = 0; i < messages; ++i) {
+      for (int tries = 1; ch.try_send(i) != channel_status::ok; ++tries) {
+        if (tries % 1000 == 0) std::this_thread::yield();
+      }
+    }
+    EXPECT_TRUE(ch.close());
+  });
+  run([ch] {
+    std::atomic<bool> over{false};
+    spool::wait_group others;
+    others.go([&over] {
+      while (!over) spool::this_fiber::yield();
+    });
+    int expected = 0;
+    for (const int i : ch) EXPECT_EQ(i, expected++);
+    EXPECT_EQ(expected, messages);
+    over = true;
+    others.wait();
+  });
+  sender.join();
+}
+
 TEST(ChannelThreads, WorkWithNoRuntimeAlive) {
   ASSERT_EQ(spool::runtime::current(), nullptr);
   channel<int> ch;

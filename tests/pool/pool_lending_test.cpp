@@ -253,9 +253,9 @@ TEST_P(PoolLending, SelectOnFuturesOfTheOwnPoolLends) {
 
 TEST_P(PoolLending, AFiberStartedByAJobIsNotTheJob) {
   run([] {
-    worker_pool pool({.workers = 1});
     std::atomic<bool> lent{false};
     channel<int> gate;
+    worker_pool pool({.workers = 1});
     auto outer = pool.submit([&] {
       auto inner = pool.submit([&] { lent = true; });
       // The fiber waits for the pool; the job waits for the fiber, and keeps its slot.
