@@ -20,6 +20,11 @@ using namespace std::chrono_literals;
 class Report : public spool_test::ReportedFibers {};
 SPOOL_INSTANTIATE_WORKERS(Report);
 
+/// Of locks held in a ring. The monitor looks at all waits twice a second, however many workers there are: one and several do.
+class RingReport : public Report {};
+INSTANTIATE_TEST_SUITE_P(Workers, RingReport, testing::Values(1, 4),
+                         [](const auto& workers) { return std::to_string(workers.param); });
+
 TEST_P(Report, ListsWhatRunsAndWhatWaits) {
   run([] {
     this_fiber::set_name("main");
@@ -164,7 +169,7 @@ void wait_for(const spool_test::captured_log& log, const std::string& part) {
   while (!log.has(part) && std::chrono::steady_clock::now() < give_up) this_fiber::sleep_for(10ms);
 }
 
-TEST_P(Report, ARingOfMutexesIsFoundWhileTheRestRuns) {
+TEST_P(RingReport, ARingOfMutexesIsFoundWhileTheRestRuns) {
   const spool_test::captured_log log;
   mutex a, b;
   run([&] {
@@ -201,7 +206,7 @@ void start_mixed_ring(mutex& m, shared_mutex& s, void (*lock)(shared_mutex&), vo
   });
 }
 
-TEST_P(Report, ARingThroughASharedMutexThatAWriterHoldsIsFound) {
+TEST_P(RingReport, ARingThroughASharedMutexThatAWriterHoldsIsFound) {
   for (const bool shared : {false, true}) {
     const spool_test::captured_log log;
     mutex m;
@@ -225,7 +230,7 @@ TEST_P(Report, ARingThroughASharedMutexThatAWriterHoldsIsFound) {
   }
 }
 
-TEST_P(Report, ARingOfSharedMutexesThatWritersHoldIsFound) {
+TEST_P(RingReport, ARingOfSharedMutexesThatWritersHoldIsFound) {
   const spool_test::captured_log log;
   shared_mutex a, b;
   run([&] {
@@ -247,7 +252,7 @@ TEST_P(Report, ARingOfSharedMutexesThatWritersHoldIsFound) {
 }
 
 // Were its writers noted as a mutex notes its owners, the last of them would seem to be in a ring.
-TEST_P(Report, AWriterThatHasUnlockedIsInNoRing) {
+TEST_P(RingReport, AWriterThatHasUnlockedIsInNoRing) {
   const spool_test::captured_log log;
   mutex m;
   shared_mutex s;
@@ -281,7 +286,7 @@ TEST_P(Report, AWriterThatHasUnlockedIsInNoRing) {
   EXPECT_EQ(log.text(), "");
 }
 
-TEST_P(Report, AFiberThatLocksTwiceIsARingOfOne) {
+TEST_P(RingReport, AFiberThatLocksTwiceIsARingOfOne) {
   const spool_test::captured_log log;
   mutex mu;
   run([&] {
@@ -298,7 +303,7 @@ TEST_P(Report, AFiberThatLocksTwiceIsARingOfOne) {
   EXPECT_TRUE(log.has("locked by itself")) << log.text();
 }
 
-TEST_P(Report, ARingIsToldOnceAndThoseBehindItToo) {
+TEST_P(RingReport, ARingIsToldOnceAndThoseBehindItToo) {
   const spool_test::captured_log log;
   mutex a, b;
   run([&] {
@@ -320,7 +325,7 @@ TEST_P(Report, ARingIsToldOnceAndThoseBehindItToo) {
 void ignore(int) {}
 
 // Go's detector is blind as soon as a signal has a handler; here a proof is out of reach, a ring is not.
-TEST_P(Report, ARingIsFoundThoughASignalHasAHandlerAndAThreadIsAbout) {
+TEST_P(RingReport, ARingIsFoundThoughASignalHasAHandlerAndAThreadIsAbout) {
   const spool_test::captured_log log;
   struct sigaction ours {
   }, before{};
@@ -351,7 +356,7 @@ TEST_P(Report, ARingIsFoundThoughASignalHasAHandlerAndAThreadIsAbout) {
   EXPECT_FALSE(log.has("(proven)")) << log.text();
 }
 
-TEST_P(Report, PolicyOffLooksForNoRings) {
+TEST_P(RingReport, PolicyOffLooksForNoRings) {
   const spool_test::captured_log log;
   mutex mu;
   runtime rt({.threads = GetParam(), .on_deadlock = deadlock_policy::off});
@@ -368,7 +373,7 @@ TEST_P(Report, PolicyOffLooksForNoRings) {
 }
 
 // Long waits for a mutex that is held for long, but not in a ring.
-TEST_P(Report, AMutexThatIsHeldForLongIsNoRing) {
+TEST_P(RingReport, AMutexThatIsHeldForLongIsNoRing) {
   const spool_test::captured_log log;
   mutex a, b;
   run([&] {
