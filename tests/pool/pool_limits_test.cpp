@@ -1,5 +1,5 @@
 // At most `workers` jobs execute and at most queue_capacity wait: backpressure, refusals, resize, statistics.
-#include "support/runtimes.hpp"
+#include "occupied.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -17,16 +17,7 @@ using spool::context;
 using spool::errc;
 using spool::worker_pool;
 
-class PoolLimits : public spool_test::WithWorkers {
- protected:
-  /// Holds `workers` jobs in a pool until it is closed.
-  channel<int> gate;
-  void occupy(worker_pool& pool, std::size_t jobs) {
-    for (std::size_t i = 0; i < jobs; ++i) {
-      ASSERT_EQ(pool.post([gate = gate] { (void)gate.recv(); }), channel_status::ok);
-    }
-  }
-};
+class PoolLimits : public spool_test::WithOccupiedPools {};
 SPOOL_INSTANTIATE_WORKERS(PoolLimits);
 
 /// Most jobs that were inside at the same time.

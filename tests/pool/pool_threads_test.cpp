@@ -1,6 +1,6 @@
 // Plain threads that hand jobs to a full pool: their jobs are accepted in their turn, they themselves are woken together,
 // and none is left asleep.
-#include "support/runtimes.hpp"
+#include "occupied.hpp"
 
 #include <spool/testing/bubble.hpp>
 
@@ -20,17 +20,11 @@ using spool::channel_status;
 using spool::context;
 using spool::worker_pool;
 
-class PoolThreads : public spool_test::WithWorkers {
+class PoolThreads : public spool_test::WithOccupiedPools {
  protected:
   static constexpr std::size_t capacity = 32;
-  channel<int> gate;  // a job ends for each value, all when it is closed
   std::atomic<bool> returned{false};
 
-  void fill(worker_pool& pool, std::size_t jobs) {
-    for (std::size_t i = 0; i < jobs; ++i) {
-      ASSERT_EQ(pool.post([gate = gate] { (void)gate.recv(); }), channel_status::ok);
-    }
-  }
   /// A thread that waits for room.
   std::thread one_more(worker_pool& pool, const context& ctx) {
     std::thread thread([this, &pool, ctx] {
@@ -50,7 +44,7 @@ SPOOL_INSTANTIATE_WORKERS(PoolThreads);
 TEST_P(PoolThreads, GetTheRoomAtOnce) {
   run([this] {
     worker_pool pool({.workers = 1, .queue_capacity = capacity});
-    fill(pool, 1 + capacity);
+    occupy(pool, 1 + capacity);
     std::thread thread = one_more(pool, context::background());
     EXPECT_TRUE(gate.send(0));
     spool_test::wait_until([&] { return pool.stats().completed == 1; });
@@ -65,7 +59,7 @@ TEST_P(PoolThreads, GetTheRoomAtOnce) {
 TEST_P(PoolThreads, GoOnThoughNoOtherJobEnds) {
   run([this] {
     worker_pool pool({.workers = 1, .queue_capacity = capacity});
-    fill(pool, 1 + capacity);
+    occupy(pool, 1 + capacity);
     for (std::uint64_t ended = 1; ended <= 3; ++ended) {
       returned = false;
       std::thread thread = one_more(pool, context::background());
@@ -80,7 +74,7 @@ TEST_P(PoolThreads, GoOnThoughNoOtherJobEnds) {
 TEST_P(PoolThreads, GoOnThoughThePoolShrinks) {
   run([this] {
     worker_pool pool({.workers = 2, .queue_capacity = capacity});
-    fill(pool, 2 + capacity);
+    occupy(pool, 2 + capacity);
     std::thread thread = one_more(pool, context::background());
     EXPECT_TRUE(gate.send(0));
     pool.resize(1);
@@ -94,7 +88,7 @@ TEST_P(PoolThreads, GoOnThoughThePoolShrinks) {
 TEST_P(PoolThreads, GoOnThoughThePoolIsShutDown) {
   run([this] {
     worker_pool pool({.workers = 1, .queue_capacity = capacity});
-    fill(pool, 1 + capacity);
+    occupy(pool, 1 + capacity);
     std::thread thread = one_more(pool, context::background());
     EXPECT_TRUE(gate.send(0));
     spool_test::wait_until([&] { return pool.stats().waiting == 0; });
@@ -129,6 +123,7 @@ TEST(PoolThreadsInABubble, AreWokenAtOnce) {
   });
 }
 
+// A thread that is woken for each job leaves its CPU as often.
 TEST_P(PoolThreads, SleepThroughManyJobs) {
   constexpr long jobs = 1000;
   spool::runtime rt(options());
@@ -153,12 +148,12 @@ TEST_P(PoolThreads, SleepThroughManyJobs) {
 TEST_P(PoolThreads, GoOnThoughTheNextJobComputesUntilTheyDo) {
   run([this] {
     worker_pool pool({.workers = 1, .queue_capacity = capacity});
-    fill(pool, 1);
+    occupy(pool, 1);
     EXPECT_EQ(pool.post([this] {
       while (!returned) std::this_thread::yield();
     }),
               channel_status::ok);
-    fill(pool, capacity - 1);
+    occupy(pool, capacity - 1);
     std::thread thread = one_more(pool, context::background());
     EXPECT_TRUE(gate.send(0));
     join(thread);
@@ -169,7 +164,7 @@ TEST_P(PoolThreads, GoOnThoughTheNextJobComputesUntilTheyDo) {
 TEST_P(PoolThreads, HaveTheirJobAcceptedThoughTheContextEndsBeforeTheyAreWoken) {
   run([this] {
     worker_pool pool({.workers = 1, .queue_capacity = capacity});
-    fill(pool, 1 + capacity);
+    occupy(pool, 1 + capacity);
     auto [ctx, cancel] = spool::with_cancel(context::background());
     std::thread thread = one_more(pool, ctx);
     EXPECT_TRUE(gate.send(0));
