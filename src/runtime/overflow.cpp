@@ -53,7 +53,8 @@ fiber* who_overflowed(const stack_memory& stack, const void* context) noexcept {
   return f != nullptr && f->stack.low == stack.low ? f : nullptr;
 }
 
-// Only write(2), atomics and reads of memory here: this runs in a signal handler.
+// A signal handler: only write(2), reads of memory and relaxed atomics. In a build with ThreadSanitizer the stack may have ended
+// inside the sanitizer, which then holds a lock that it takes for an acquire, a release and sigaction(2), too.
 void name_the_fiber(fiber* f, const stack_memory& stack) noexcept {
   say("\nspool: stack overflow in fiber ");
   if (f->busy()) {
@@ -73,13 +74,11 @@ void name_the_fiber(fiber* f, const stack_memory& stack) noexcept {
 }
 
 void on_fault(int signal, siginfo_t* info, void* context) {
-  const stack_depot::location at = stack_depot::find(info->si_addr);
+  const stack_depot::location at = stack_depot::find(info->si_addr, std::memory_order_relaxed);
   if (fiber* overflowed = at.in_guard ? who_overflowed(at.stack, context) : nullptr) {
     name_the_fiber(overflowed, at.stack);
-    struct sigaction standard {};
-    standard.sa_handler = SIG_DFL;
-    ::sigaction(SIGSEGV, &standard, nullptr);
-    return;  // the access faults again, now with the default action
+    sigaddset(&static_cast<ucontext_t*>(context)->uc_sigmask, SIGSEGV);
+    return;  // the access faults again, and Linux ends a process that has blocked the signal of its fault
   }
   if ((previous.sa_flags & SA_SIGINFO) != 0 && previous.sa_sigaction != nullptr) {
     previous.sa_sigaction(signal, info, context);

@@ -92,13 +92,21 @@ struct stack_depot::slab {
   std::byte* base;
   std::size_t count;
   std::size_t stack_bytes;
-  slab* next;
+  std::atomic<slab*> next{nullptr};
 
   std::size_t stride() const noexcept { return stack_bytes + guard_bytes; }
   stack_memory stack(std::size_t i) const noexcept {
     return {base + i * stride() + guard_bytes, stack_bytes, static_cast<unsigned>(i) % colors};
   }
-  static inline std::atomic<slab*> all{nullptr};
+
+  /// The list only grows, at its end, and the mutex orders its slabs: who took a stack sees that stack's slab and all before it.
+  static void append(slab* added) noexcept {
+    const std::lock_guard lock(mutex);
+    std::exchange(end, &added->next)->store(added, std::memory_order_release);
+  }
+  static inline std::atomic<slab*> first{nullptr};
+  static inline std::mutex mutex;
+  static inline std::atomic<slab*>* end = &first;  // guarded by the mutex
 };
 
 stack_depot& stack_depot::of_size(std::size_t stack_bytes) {
@@ -159,9 +167,10 @@ bool stack_depot::add_slab() noexcept try {
   }
   // A huge page would commit 2 MiB at the first touch of one stack.
   ::madvise(memory, stride * stacks, MADV_NOHUGEPAGE);
-  *made = {static_cast<std::byte*>(memory), stacks, stack_bytes_, slab::all.load(std::memory_order_relaxed)};
-  while (!slab::all.compare_exchange_weak(made->next, made.get(), std::memory_order_release)) {
-  }
+  made->base = static_cast<std::byte*>(memory);
+  made->count = stacks;
+  made->stack_bytes = stack_bytes_;
+  slab::append(made.get());
   fresh_ = made.release();
   fresh_used_ = 0;
   next_slab_stacks_ = std::min(stacks * 2, most_slab_stacks);
@@ -180,9 +189,9 @@ void stack_depot::report_exhausted(const char* what) noexcept {
       stack_bytes_, what, std::strerror(reason));
 }
 
-stack_depot::location stack_depot::find(const void* address) noexcept {
+stack_depot::location stack_depot::find(const void* address, std::memory_order order) noexcept {
   const auto* at = static_cast<const std::byte*>(address);
-  for (const slab* s = slab::all.load(std::memory_order_acquire); s != nullptr; s = s->next) {
+  for (const slab* s = slab::first.load(order); s != nullptr; s = s->next.load(order)) {
     if (at < s->base || at >= s->base + s->count * s->stride()) continue;
     const auto offset = static_cast<std::size_t>(at - s->base);
     return {offset % s->stride() < guard_bytes, s->stack(offset / s->stride())};

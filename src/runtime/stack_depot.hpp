@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -51,8 +52,9 @@ class stack_depot {
     bool in_guard = false;
     stack_memory stack;
   };
-  /// Which stack, or whose guard, `address` lies in. Async-signal-safe.
-  static location find(const void* address) noexcept;
+  /// Which stack, or whose guard, `address` lies in. Async-signal-safe. Relaxed is enough for a stack that the caller runs on,
+  /// or ran out of.
+  static location find(const void* address, std::memory_order order = std::memory_order_acquire) noexcept;
   /// True when the page below the stack cannot be touched; asks the kernel. For tests.
   static bool guarded(const stack_memory& stack) noexcept;
 

@@ -99,9 +99,9 @@ TEST(LeakCheck, WatchesARuntimeFromAPlainThread) {
 }
 
 TEST(LeakCheck, CountsThoseThatHaveNotBegun) {
-  runtime rt({.threads = 1});
   std::atomic<bool> let_go = false;
   wait_group begun;
+  runtime rt({.threads = 1});
   begun.add();
   rt.go([&] {
     begun.done();

@@ -1,11 +1,13 @@
 #include "load/load_generator.hpp"
 
 #include <algorithm>
-#include <boost/system/system_error.hpp>
+#include <boost/system/error_code.hpp>
 #include <cstdio>
 #include <memory>
 #include <spool/net/io_context.hpp>
 #include <spool/net/use_fiber.hpp>
+#include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -19,14 +21,29 @@ using asio::ip::tcp;
 using namespace std::chrono_literals;
 
 // Not asio::async_connect: that reports a want of file descriptors as a cancellation.
-tcp::socket connect(const spool::context& ctx, const tcp::resolver::results_type& where) {
-  boost::system::error_code ec;
+tcp::socket connect(const spool::context& ctx, const tcp::resolver::results_type& where, boost::system::error_code& ec) {
+  tcp::socket socket(spool::io_context());
   for (const auto& one : where) {
-    tcp::socket socket(spool::io_context());
+    socket = tcp::socket(spool::io_context());
     socket.async_connect(one.endpoint(), spool::use_fiber(ctx)[ec]);
-    if (!ec) return socket;
+    if (!ec) break;
   }
-  throw boost::system::system_error(ec, "connect");
+  return socket;
+}
+
+std::vector<std::unique_ptr<load_connection>> connect_all(const spool::context& ctx, const tcp::resolver::results_type& where,
+                                                          const load_schedule& schedule, std::size_t wanted) {
+  std::vector<std::unique_ptr<load_connection>> made;
+  while (made.size() < wanted) {
+    boost::system::error_code ec;
+    tcp::socket socket = connect(ctx, where, ec);
+    if (ec) {
+      throw std::runtime_error("connect: " + ec.message() + ", with " + std::to_string(made.size()) + " of " +
+                               std::to_string(wanted) + " connections open");
+    }
+    made.push_back(std::make_unique<load_connection>(std::move(socket), schedule, made.size()));
+  }
+  return made;
 }
 
 }  // namespace
@@ -39,10 +56,7 @@ load_report offer_load(const spool::context& ctx, const std::string& host, const
                          chosen.per_second * chosen.seconds,
                          chosen.connections,
                          static_cast<std::uint32_t>(chosen.symbols)};
-  std::vector<std::unique_ptr<load_connection>> connections;
-  for (std::size_t i = 0; i < chosen.connections; ++i) {
-    connections.push_back(std::make_unique<load_connection>(connect(ctx, where), schedule, i));
-  }
+  const auto connections = connect_all(ctx, where, schedule, chosen.connections);
   schedule.start = load_clock::now() + 10ms;
   spool::wait_group running;
   for (const auto& one : connections) running.go([&] { one->run(ctx); });
