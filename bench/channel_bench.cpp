@@ -65,7 +65,7 @@ void pingpong_spool(State& state) {
     });
     for (auto _ : state) {
       benchmark::DoNotOptimize(there.send(1));
-      benchmark::DoNotOptimize(back.recv());
+      benchmark::DoNotOptimize(*back.recv());
     }
     there.close();
     partner.wait();
@@ -121,7 +121,7 @@ void stream_spool(State& state, std::size_t capacity) {
       }
     });
     for (auto _ : state) {
-      for (int i = 0; i < batch; ++i) benchmark::DoNotOptimize(stream.recv());
+      for (int i = 0; i < batch; ++i) benchmark::DoNotOptimize(*stream.recv());
     }
     stream.close();
     producer.wait();
@@ -200,7 +200,7 @@ void send_recv_spool(State& state) {
     const spool::channel<int> buffer(100);
     for (auto _ : state) {
       benchmark::DoNotOptimize(buffer.send(1));
-      benchmark::DoNotOptimize(buffer.recv());
+      benchmark::DoNotOptimize(*buffer.recv());
     }
   });
   bench::per_op(state);
@@ -370,7 +370,7 @@ void buffered_work(State& state) {
     });
     for (auto _ : state) {
       for (std::int64_t i = 0; i < work_messages; ++i) {
-        benchmark::DoNotOptimize(stream.recv());
+        benchmark::DoNotOptimize(*stream.recv());
         bench::spin(rounds);
       }
     }

@@ -217,7 +217,7 @@ void ring_spool(State& state) {
     for (auto _ : state) {
       for (int lap = 0; lap < laps; ++lap) {
         benchmark::DoNotOptimize(first.send(lap));
-        benchmark::DoNotOptimize(in.recv());
+        benchmark::DoNotOptimize(*in.recv());
       }
     }
     first.close();
