@@ -102,7 +102,7 @@ void pingpong_threads(State& state) {
   });
   for (auto _ : state) {
     there.push(1);
-    benchmark::DoNotOptimize(back.pop());
+    benchmark::DoNotOptimize(*back.pop());
   }
   there.close();
   partner.join();
@@ -169,7 +169,7 @@ void buffered_threads(State& state) {
     std::thread producer([&] {
       for (int i = 0; i < batch; ++i) stream.push(i);
     });
-    for (int i = 0; i < batch; ++i) benchmark::DoNotOptimize(stream.pop());
+    for (int i = 0; i < batch; ++i) benchmark::DoNotOptimize(*stream.pop());
     producer.join();
   }
   bench::per_op(state, batch);
@@ -223,7 +223,7 @@ void send_recv_threads(State& state) {
   bench::bounded_queue<int> buffer(100);
   for (auto _ : state) {
     buffer.push(1);
-    benchmark::DoNotOptimize(buffer.pop());
+    benchmark::DoNotOptimize(*buffer.pop());
   }
   bench::per_op(state);
 }

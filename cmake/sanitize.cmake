@@ -7,7 +7,7 @@ elseif(SPOOL_SANITIZE STREQUAL "thread")
   set(spool_sanitize_macro BOOST_USE_TSAN)
 elseif(SPOOL_SANITIZE STREQUAL "address")
   set(spool_sanitize_flags -fsanitize=address,undefined -fno-sanitize-recover=undefined)
-  # clang's check of an object's type opens a pipe, and calls the object wrong in a process that has no descriptor left.
+  # The check of an object's type opens a pipe, and calls the object wrong in a process that has no descriptor left.
   if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
     list(APPEND spool_sanitize_flags -fno-sanitize=vptr)
   endif()

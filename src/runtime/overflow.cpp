@@ -6,6 +6,7 @@
 #include "worker.hpp"
 
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -18,8 +19,12 @@ namespace {
 
 struct sigaction previous;
 
+// All that follows runs in a signal handler, and in a build with ThreadSanitizer the stack may have ended inside the sanitizer,
+// with a lock that it takes for an acquire, a release, write(2) and sigaction(2), too: system calls by their number, reads of
+// memory and relaxed atomics only.
+
 void say(const char* text) noexcept {
-  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text, std::strlen(text));
+  [[maybe_unused]] const auto written = ::syscall(SYS_write, STDERR_FILENO, text, std::strlen(text));
 }
 
 void say(std::uint64_t number) noexcept {
@@ -53,8 +58,6 @@ fiber* who_overflowed(const stack_memory& stack, const void* context) noexcept {
   return f != nullptr && f->stack.low == stack.low ? f : nullptr;
 }
 
-// A signal handler: only write(2), reads of memory and relaxed atomics. In a build with ThreadSanitizer the stack may have ended
-// inside the sanitizer, which then holds a lock that it takes for an acquire, a release and sigaction(2), too.
 void name_the_fiber(fiber* f, const stack_memory& stack) noexcept {
   say("\nspool: stack overflow in fiber ");
   if (f->busy()) {
@@ -79,6 +82,11 @@ void on_fault(int signal, siginfo_t* info, void* context) {
     name_the_fiber(overflowed, at.stack);
     sigaddset(&static_cast<ucontext_t*>(context)->uc_sigmask, SIGSEGV);
     return;  // the access faults again, and Linux ends a process that has blocked the signal of its fault
+  }
+  if ((previous.sa_flags & SA_RESETHAND) != 0) {
+    struct sigaction standard {};
+    standard.sa_handler = SIG_DFL;
+    ::sigaction(SIGSEGV, &standard, nullptr);
   }
   if ((previous.sa_flags & SA_SIGINFO) != 0 && previous.sa_sigaction != nullptr) {
     previous.sa_sigaction(signal, info, context);

@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
@@ -87,16 +88,18 @@ std::size_t guard(std::span<const stack_memory> stacks) noexcept {
 
 }  // namespace
 
-// Slabs are never unmapped, so a signal handler may walk this list at any time.
+// Slabs are never unmapped, so a signal handler may walk this list at any time. Who comes upon a slab that another thread
+// adds meanwhile may still see it empty.
 struct stack_depot::slab {
-  std::byte* base;
-  std::size_t count;
-  std::size_t stack_bytes;
+  std::atomic<std::byte*> base{nullptr};
+  std::atomic<std::size_t> count{0};
+  std::atomic<std::size_t> stack_bytes{0};
   std::atomic<slab*> next{nullptr};
 
-  std::size_t stride() const noexcept { return stack_bytes + guard_bytes; }
   stack_memory stack(std::size_t i) const noexcept {
-    return {base + i * stride() + guard_bytes, stack_bytes, static_cast<unsigned>(i) % colors};
+    const std::size_t bytes = stack_bytes.load(std::memory_order_relaxed);
+    std::byte* const lowest = base.load(std::memory_order_relaxed) + i * (bytes + guard_bytes);
+    return {lowest + guard_bytes, bytes, static_cast<unsigned>(i) % colors};
   }
 
   /// The list only grows, at its end, and the mutex orders its slabs: who took a stack sees that stack's slab and all before it.
@@ -127,7 +130,7 @@ std::size_t stack_depot::take(std::span<stack_memory> wanted) noexcept {
     for (; have < wanted.size() && !free_.empty(); free_.pop_back()) wanted[have++] = free_.back();
     unguarded_from = have;
     for (; have < wanted.size() && !unguarded_.empty(); unguarded_.pop_back()) wanted[have++] = unguarded_.back();
-    while (have < wanted.size() && ((fresh_ != nullptr && fresh_used_ < fresh_->count) || add_slab())) {
+    while (have < wanted.size() && ((fresh_ != nullptr && fresh_used_ < fresh_->count.load(std::memory_order_relaxed)) || add_slab())) {
       wanted[have++] = fresh_->stack(fresh_used_++);
     }
   }
@@ -167,9 +170,9 @@ bool stack_depot::add_slab() noexcept try {
   }
   // A huge page would commit 2 MiB at the first touch of one stack.
   ::madvise(memory, stride * stacks, MADV_NOHUGEPAGE);
-  made->base = static_cast<std::byte*>(memory);
-  made->count = stacks;
-  made->stack_bytes = stack_bytes_;
+  made->base.store(static_cast<std::byte*>(memory), std::memory_order_relaxed);
+  made->stack_bytes.store(stack_bytes_, std::memory_order_relaxed);
+  made->count.store(stacks, std::memory_order_relaxed);
   slab::append(made.get());
   fresh_ = made.release();
   fresh_used_ = 0;
@@ -192,9 +195,11 @@ void stack_depot::report_exhausted(const char* what) noexcept {
 stack_depot::location stack_depot::find(const void* address, std::memory_order order) noexcept {
   const auto* at = static_cast<const std::byte*>(address);
   for (const slab* s = slab::first.load(order); s != nullptr; s = s->next.load(order)) {
-    if (at < s->base || at >= s->base + s->count * s->stride()) continue;
-    const auto offset = static_cast<std::size_t>(at - s->base);
-    return {offset % s->stride() < guard_bytes, s->stack(offset / s->stride())};
+    const std::byte* const base = s->base.load(std::memory_order_relaxed);
+    const std::size_t stride = s->stack_bytes.load(std::memory_order_relaxed) + guard_bytes;
+    if (at < base || at >= base + s->count.load(std::memory_order_relaxed) * stride) continue;
+    const auto offset = static_cast<std::size_t>(at - base);
+    return {offset % stride < guard_bytes, s->stack(offset / stride)};
   }
   return {};
 }

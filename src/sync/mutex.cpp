@@ -15,13 +15,14 @@
 namespace spool {
 namespace {
 
-// Go's figure. Barging saves a switch per lock; this bounds what it costs those who wait.
+// Barging saves a switch per lock; this bounds what it costs those who wait. In ticks of the kernel's: one that has passed.
 constexpr std::chrono::milliseconds starvation{1};
 
 // Worth a try when the holder runs on another worker and is nearly done; a switch costs about as much.
 constexpr int spins = 30;
 
-/// As of the kernel's last tick, 1 to 10 ms ago. The exact time would cost a quarter of a lock that waits.
+/// As of the kernel's last tick, up to 10 ms ago: the exact time would be a quarter of what a lock costs that waits. Not a
+/// coarse_clock, which stands still where no runtime works.
 detail::time_point roughly_now() noexcept {
   if (detail::substituted.load(std::memory_order_relaxed) != nullptr) [[unlikely]] return detail::clock::now();
   timespec tick{};

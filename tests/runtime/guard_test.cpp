@@ -6,6 +6,7 @@
 #include <runtime/stack_depot.hpp>
 
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <csignal>
@@ -255,6 +256,21 @@ TEST_P(StackOverflow, AHandlerInstalledBeforeSeesTheOtherFaults) {
         });
       },
       testing::ExitedWithCode(33), "");
+}
+
+TEST_P(StackOverflow, AHandlerInstalledBeforeForOneFaultSeesOne) {
+  EXPECT_EXIT(
+      {
+        struct sigaction mine {};
+        mine.sa_flags = static_cast<int>(SA_RESETHAND);
+        mine.sa_handler = [](int) { (void)!::write(STDERR_FILENO, "mine", 4); };
+        ::sigaction(SIGSEGV, &mine, nullptr);
+        spool::run([] {
+          volatile int* volatile nowhere = no_address;
+          std::_Exit(*nowhere);
+        });
+      },
+      testing::KilledBySignal(SIGSEGV), "^mine$");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "load/load_generator.hpp"
 
 #include <algorithm>
+#include <boost/asio/error.hpp>
 #include <boost/system/error_code.hpp>
 #include <cstdio>
 #include <memory>
@@ -21,8 +22,10 @@ using asio::ip::tcp;
 using namespace std::chrono_literals;
 
 // Not asio::async_connect: that reports a want of file descriptors as a cancellation.
-tcp::socket connect(const spool::context& ctx, const tcp::resolver::results_type& where, boost::system::error_code& ec) {
+tcp::socket connect(const spool::context& ctx, const tcp::resolver::results_type& where,
+                    boost::system::error_code& ec) {
   tcp::socket socket(spool::io_context());
+  ec = asio::error::host_not_found;
   for (const auto& one : where) {
     socket = tcp::socket(spool::io_context());
     socket.async_connect(one.endpoint(), spool::use_fiber(ctx)[ec]);
@@ -31,9 +34,11 @@ tcp::socket connect(const spool::context& ctx, const tcp::resolver::results_type
   return socket;
 }
 
-std::vector<std::unique_ptr<load_connection>> connect_all(const spool::context& ctx, const tcp::resolver::results_type& where,
-                                                          const load_schedule& schedule, std::size_t wanted) {
-  std::vector<std::unique_ptr<load_connection>> made;
+using connection_list = std::vector<std::unique_ptr<load_connection>>;
+
+connection_list connect_all(const spool::context& ctx, const tcp::resolver::results_type& where,
+                            const load_schedule& schedule, std::size_t wanted) {
+  connection_list made;
   while (made.size() < wanted) {
     boost::system::error_code ec;
     tcp::socket socket = connect(ctx, where, ec);

@@ -26,7 +26,7 @@ struct load_report {
 };
 
 // Offers orders at a fixed rate, whether they are answered or not (open loop), and waits for all answers. `ctx` done:
-// sends no more. Nobody listens, or no descriptors are left: std::runtime_error.
+// sends no more. A connection that cannot be made, or that `ctx` cuts short: std::runtime_error.
 load_report offer_load(const spool::context& ctx, const std::string& host, const std::string& port,
                        const load_options& chosen);
 

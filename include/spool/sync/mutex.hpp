@@ -14,7 +14,8 @@ namespace spool {
 
 /// Works with std::unique_lock, std::scoped_lock and std::lock. Not recursive. It belongs to no fiber: who locked it
 /// may let another fiber unlock it, as in Go. Under contention whoever runs may take it first (which is fast), but a
-/// waiter that has lost for some milliseconds gets it handed over, and so do those behind it: nobody starves.
+/// waiter that loses after a tick of the kernel's clock (1 to 10 ms) gets it handed over, and so do those behind it: nobody
+/// starves.
 /// May be destroyed as soon as the last lock on it has returned and been unlocked, even while that unlock is still
 /// running.
 class mutex {
