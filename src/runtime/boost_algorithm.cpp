@@ -11,6 +11,16 @@ namespace spool::detail {
 using boost::fibers::context;
 using boost::fibers::type;
 
+namespace {
+
+/// The context forgets its scheduler, and prepare() has to name it again.
+void detach(fiber& f) noexcept {
+  f.context()->detach();
+  f.on = nullptr;
+}
+
+}  // namespace
+
 void boost_algorithm::awakened(context* ctx) noexcept {
   worker& w = worker_;
   if (ctx->is_context(type::dispatcher_context)) {
@@ -22,12 +32,12 @@ void boost_algorithm::awakened(context* ctx) noexcept {
   if (ctx->is_context(type::main_context)) return;  // home is resumed by name, never from a queue
   auto* f = static_cast<fiber*>(ctx->get_properties());
   if (w.after_ != worker::after::nothing) {
-    if (std::exchange(f->linked_in_boost, false)) ctx->detach();
+    if (std::exchange(f->linked_in_boost, false)) detach(*f);
     w.finish_switch();
     return;
   }
   if (f == nullptr) f = &welcome(ctx);
-  ctx->detach();
+  detach(*f);
   f->linked_in_boost = false;
   f->in_boost.store(false, std::memory_order_relaxed);
   w.push(*f);

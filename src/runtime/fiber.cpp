@@ -35,6 +35,8 @@ struct stack_below_block {
   void deallocate(boost::context::stack_context&) noexcept { depot->give_back(whole); }
 };
 
+static_assert(sizeof(fiber_head) <= 2 * cache_line_bytes);
+
 /// What lies below the control block.
 std::size_t usable_bytes(const stack_memory& stack) noexcept {
   return (stack.bytes - stack.color * color_bytes - sizeof(fiber)) & ~std::size_t{63};
@@ -48,7 +50,7 @@ std::size_t usable_bytes(const stack_memory& stack) noexcept {
 }  // namespace
 
 fiber::fiber(scheduler& s, boost::fibers::context* ctx, bool is_guest) noexcept
-    : runnable(kind::fiber), fiber_properties(ctx), owner(s), guest(is_guest) {
+    : fiber_head(s, ctx, is_guest) {
   owner.enlist(*this);
 }
 

@@ -29,10 +29,32 @@ namespace spool::detail {
 class scheduler;
 class worker;
 
-class fiber : public runnable, public list_hook, public boost::fibers::fiber_properties {
- public:
+/// What switches, waits and wake-ups touch: with its bases the first two lines of a runner's control block. Of a thousand
+/// fibers that take turns, each line more is a miss more.
+struct fiber_head : runnable, boost::fibers::fiber_properties {
   enum state : std::uint32_t { running, notified, parked };
 
+  fiber_head(scheduler& s, boost::fibers::context* ctx, bool is_guest) noexcept
+      : runnable(kind::fiber), fiber_properties(ctx), owner(s), guest(is_guest) {}
+
+  scheduler& owner;
+  worker* on = nullptr;          // while it runs: the worker that does; asked after a wait instead of the thread
+  worker* pinned_to = nullptr;
+  exception_state exceptions;
+  std::atomic<std::uint32_t> state_{running};
+  const bool guest;
+  bool inside_boost = false;     // goes on in Boost's code when resumed
+  bool linked_in_boost = false;  // a runner that Boost has in its list; a guest is there whenever it runs
+
+  // What reports show. Written by the fiber, read by reporters at any time: hence atomics, relaxed.
+  std::atomic<std::uint32_t> wait_since{0};  // by coarse_clock; two waits of one fiber differ in it if a tick lies between
+  std::atomic<const char*> wait_what{nullptr};
+  std::atomic<const void*> wait_object{nullptr};
+  std::atomic<waiter*> waiting{nullptr};
+};
+
+class fiber : public fiber_head, public list_hook {
+ public:
   /// The runner whose stack this is, if one was made on it.
   static fiber* runner_on(const stack_memory& stack) noexcept;
   /// A runner that is not yet started, on a stack from the owner's depot.
@@ -47,30 +69,18 @@ class fiber : public runnable, public list_hook, public boost::fibers::fiber_pro
   void park(waiter& w, wait_site site) noexcept;
 
   boost::fibers::context* context() const noexcept { return ctx_; }
-  scheduler& owner;
-  const bool guest;
 
   // Touched by the worker that runs the fiber, and at the hand-over between two workers.
-  std::atomic<std::uint32_t> state_{running};
-  exception_state exceptions;
   task* job = nullptr;           // a runner's next task; null when resumed: end
-  bool inside_boost = false;     // goes on in Boost's code when resumed
-  bool linked_in_boost = false;  // a runner that Boost has in its list; a guest is there whenever it runs
-  worker* on = nullptr;          // while it runs: the worker that does; asked after a wait instead of the thread
-  worker* pinned_to = nullptr;
   unsigned pins = 0;
   stack_memory stack;
 
-  // What reports show. Written by the fiber, read by reporters at any time: hence atomics, relaxed.
+  // What reports show, as in the head.
   std::atomic<const task*> at_work{nullptr};  // on this task; null: waits for one
   bool busy() const noexcept { return guest || at_work.load(std::memory_order_relaxed) != nullptr; }
   std::atomic<bool> in_boost{false};      // waits in a primitive of Boost.Fiber
   std::atomic<const char*> start_file{""};
   std::atomic<std::uint32_t> start_line{0};
-  std::atomic<const char*> wait_what{nullptr};
-  std::atomic<const void*> wait_object{nullptr};
-  std::atomic<std::uint32_t> wait_since{0};  // by coarse_clock; two waits of one fiber differ in it if a tick lies between
-  std::atomic<waiter*> waiting{nullptr};
   std::atomic<std::uint64_t> id{0};       // given out when first asked for
   std::string* name = nullptr;            // guarded by the scheduler's registry lock
   void* slots[fiber_slots] = {};

@@ -31,12 +31,12 @@ template struct open_contexts<&boost::fibers::scheduler::worker_queue_>;
 
 void worker::prepare(fiber& to) noexcept {
   current_ = &to;
-  to.on = this;
+  const bool was_here = std::exchange(to.on, this) == this;
   switches_.store(switches_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   if constexpr (switches_exceptions) *exceptions_ = to.exceptions;
   if (to.guest) [[unlikely]] {
     home_->attach(to.context());
-  } else {
+  } else if (!was_here) {  // else it is there, in a line of the context that nothing else touches
     boost_scheduler(*to.context()) = boost_scheduler_;
   }
 }

@@ -66,7 +66,7 @@ stacks* playing = nullptr;
 namespace spool::detail {
 
 fiber::fiber(scheduler& s, boost::fibers::context* ctx, bool is_guest) noexcept
-    : runnable(kind::fiber), fiber_properties(ctx), owner(s), guest(is_guest) {}
+    : fiber_head(s, ctx, is_guest) {}
 fiber::~fiber() = default;
 
 }  // namespace spool::detail
