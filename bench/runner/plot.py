@@ -1,13 +1,9 @@
 """bench/plot: SVG charts of what bench/run wrote, one per workload: how many times better than each rival spool is."""
 import argparse
+import math
 import pathlib
 import sys
-
-import matplotlib
-
-matplotlib.use("svg")
-matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "spool"})  # the same figures give the same file
-from matplotlib import pyplot, ticker
+from xml.sax.saxutils import escape
 
 import registry
 import results
@@ -20,7 +16,9 @@ FAMILIES = {
 }
 COLORS = ["#00add8", "#aa3333", "#dd9988", "#777777", "#6a3d9a", "#e69f00", "#33a02c", "#b15928", "#333333"]
 NARROWEST, WIDEST = 1 / 20, 100  # what is beyond is cut off; the tables have it
-BAR = 0.8
+TICKS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
+WIDTH, LEFT, RIGHT, TOP, BOTTOM = 900, 330, 30, 60, 40
+PITCH, BAR = 9, 7  # from bar to bar, and a bar's height
 
 
 def family_of(name):
@@ -43,32 +41,40 @@ def comparable(entries, wanted):
     return lines
 
 
-def draw(title, lines, path):
+def text(x, y, words, size=11, anchor="start"):
+    return f'<text x="{x:.0f}" y="{y:.0f}" font-size="{size}" text-anchor="{anchor}">{escape(words)}</text>'
+
+
+def draw(title, lines):
+    """Bars from 1 to the ratio: to the right spool is better, to the left it is worse."""
     rivals = [family for family in FAMILIES if any(family in times for _, times in lines)]
     colors = dict(zip(FAMILIES, COLORS))
-    bars = sum(len(times) + 1 for _, times in lines)
-    figure, axes = pyplot.subplots(figsize=(9, 1.5 + 0.1 * bars))
-    top, places = 0.0, []
-    for _, times in lines:
+    shown = [1.0] + [ratio for _, times in lines for ratio in times.values()]
+    low = max([t for t in TICKS if t <= min(shown)], default=TICKS[0])
+    high = min([t for t in TICKS if t >= max(shown)], default=TICKS[-1])
+    bottom = TOP + PITCH * sum(len(times) + 1 for _, times in lines)
+    x = lambda v: LEFT + math.log(v / low) / math.log(high / low) * (WIDTH - LEFT - RIGHT)
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{bottom + BOTTOM}" '
+           'font-family="sans-serif">',
+           '<rect width="100%" height="100%" fill="white"/>', text(LEFT, 20, title, 14)]
+    for i, name in enumerate(rivals):
+        at = LEFT + i * (WIDTH - LEFT - RIGHT) / len(rivals)
+        out += [f'<rect x="{at:.0f}" y="31" width="10" height="10" fill="{colors[name]}"/>', text(at + 13, 40, name, 10)]
+    for tick in [t for t in TICKS if low <= t <= high]:
+        out.append(f'<path d="M{x(tick):.1f} {TOP - 8}V{bottom}" stroke="{"black" if tick == 1 else "#ddd"}"/>')
+        out.append(text(x(tick), bottom + 14, f"{tick:g}x", 10, "middle"))
+    below = "how many times better spool is (left of 1: worse)"
+    out.append(text((LEFT + WIDTH - RIGHT) / 2, bottom + 32, below, 11, "middle"))
+    y = TOP
+    for label, times in lines:
         present = [name for name in rivals if name in times]
-        for i, name in enumerate(present):
-            # From 1 to the ratio: to the right spool is better, to the left it is worse.
-            axes.barh(top + i, times[name] - 1, left=1, height=BAR, color=colors[name])
-        places.append(top + (len(present) - 1) / 2)
-        top += len(present) + 1
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}x"))
-    axes.axvline(1, color="black", linewidth=1)
-    axes.set_yticks(places, [label for label, _ in lines], fontsize=7)
-    axes.set_ylim(top - 0.5, -1)
-    axes.grid(axis="x", which="major", linewidth=0.4)
-    axes.set_xlabel("how many times better spool is (left of 1: worse)", fontsize=8)
-    axes.set_title(title, fontsize=10)
-    handles = [pyplot.Rectangle((0, 0), 1, 1, color=colors[name]) for name in rivals]
-    axes.legend(handles, rivals, fontsize=7, loc="lower right")
-    figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
-    pyplot.close(figure)
+        out.append(text(LEFT - 8, y + PITCH * len(present) / 2 + 3, label, 10, "end"))
+        for name in present:
+            begin, end = sorted((x(1), x(times[name])))
+            out.append(f'<rect x="{begin:.1f}" y="{y}" width="{end - begin:.1f}" height="{BAR}" fill="{colors[name]}"/>')
+            y += PITCH
+        y += PITCH
+    return "\n".join(out + ["</svg>\n"])
 
 
 def main():
@@ -85,8 +91,9 @@ def main():
         # A million of anything has two threads; so have the rest of the charts: one thread is in the tables.
         lines = comparable(entries, "threads:2" if workload == "micro" else "")
         if lines:
-            draw(f"{workload}, {document['commit']}", lines, options.to / f"{workload}.svg")
-            print(options.to / f"{workload}.svg")
+            chart = options.to / f"{workload}.svg"
+            chart.write_text(draw(f"{workload}, {document['commit']}", lines))
+            print(chart)
 
 
 main()
