@@ -1,7 +1,9 @@
-"""bench/plot: SVG charts of what bench/run wrote, one per workload: how many times better than each rival spool is."""
+"""bench/plot: SVG charts of what bench/run wrote, one per workload: how many times better than each rival spool is. Those of
+growth are bench/growth/plot's."""
 import argparse
 import math
 import pathlib
+import subprocess
 import sys
 from xml.sax.saxutils import escape
 
@@ -87,6 +89,9 @@ def main():
         sys.exit(f"bench: nothing in {options.results}; run bench/run first")
     options.to.mkdir(parents=True, exist_ok=True)
     for workload in dict.fromkeys(entry["workload"] for entry in document["results"]):
+        if workload == "growth":  # curves, without rivals
+            subprocess.run([registry.ROOT / "bench/growth/plot", options.to, options.results], check=True)
+            continue
         entries = [entry for entry in document["results"] if entry["workload"] == workload]
         # A million of anything has two threads; so have the rest of the charts: one thread is in the tables.
         lines = comparable(entries, "threads:2" if workload == "micro" else "")
