@@ -51,9 +51,8 @@ def draw(title, lines):
     """Bars from 1 to the ratio: to the right spool is better, to the left it is worse."""
     rivals = [family for family in FAMILIES if any(family in times for _, times in lines)]
     colors = dict(zip(FAMILIES, COLORS))
-    shown = [1.0] + [ratio for _, times in lines for ratio in times.values()]
-    low = max([t for t in TICKS if t <= min(shown)], default=TICKS[0])
-    high = min([t for t in TICKS if t >= max(shown)], default=TICKS[-1])
+    shown = [0.5, 2] + [ratio for _, times in lines for ratio in times.values()]
+    low, high = max(t for t in TICKS if t <= min(shown)), min(t for t in TICKS if t >= max(shown))
     bottom = TOP + PITCH * sum(len(times) + 1 for _, times in lines)
     x = lambda v: LEFT + math.log(v / low) / math.log(high / low) * (WIDTH - LEFT - RIGHT)
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{bottom + BOTTOM}" '

@@ -38,7 +38,8 @@ struct fiber_head : runnable, boost::fibers::fiber_properties {
       : runnable(kind::fiber), fiber_properties(ctx), owner(s), guest(is_guest) {}
 
   scheduler& owner;
-  worker* on = nullptr;          // while it runs: the worker that does; asked after a wait instead of the thread
+  worker* on = nullptr;          // that runs it, or did last; asked after a wait instead of the thread. Null: its context
+                                 // names no scheduler of Boost's
   worker* pinned_to = nullptr;
   exception_state exceptions;
   std::atomic<std::uint32_t> state_{running};

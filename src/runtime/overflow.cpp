@@ -19,7 +19,7 @@ namespace {
 
 struct sigaction previous;
 
-// All that follows runs in a signal handler, and in a build with ThreadSanitizer the stack may have ended inside the sanitizer,
+// What names a fiber runs in a signal handler, and in a build with ThreadSanitizer the stack may have ended inside the sanitizer,
 // with a lock that it takes for an acquire, a release, write(2) and sigaction(2), too: system calls by their number, reads of
 // memory and relaxed atomics only.
 

@@ -96,6 +96,7 @@ struct stack_depot::slab {
   std::atomic<std::size_t> stack_bytes{0};
   std::atomic<slab*> next{nullptr};
 
+  std::size_t size() const noexcept { return count.load(std::memory_order_relaxed); }
   stack_memory stack(std::size_t i) const noexcept {
     const std::size_t bytes = stack_bytes.load(std::memory_order_relaxed);
     std::byte* const lowest = base.load(std::memory_order_relaxed) + i * (bytes + guard_bytes);
@@ -130,7 +131,7 @@ std::size_t stack_depot::take(std::span<stack_memory> wanted) noexcept {
     for (; have < wanted.size() && !free_.empty(); free_.pop_back()) wanted[have++] = free_.back();
     unguarded_from = have;
     for (; have < wanted.size() && !unguarded_.empty(); unguarded_.pop_back()) wanted[have++] = unguarded_.back();
-    while (have < wanted.size() && ((fresh_ != nullptr && fresh_used_ < fresh_->count.load(std::memory_order_relaxed)) || add_slab())) {
+    while (have < wanted.size() && ((fresh_ != nullptr && fresh_used_ < fresh_->size()) || add_slab())) {
       wanted[have++] = fresh_->stack(fresh_used_++);
     }
   }
@@ -197,7 +198,7 @@ stack_depot::location stack_depot::find(const void* address, std::memory_order o
   for (const slab* s = slab::first.load(order); s != nullptr; s = s->next.load(order)) {
     const std::byte* const base = s->base.load(std::memory_order_relaxed);
     const std::size_t stride = s->stack_bytes.load(std::memory_order_relaxed) + guard_bytes;
-    if (at < base || at >= base + s->count.load(std::memory_order_relaxed) * stride) continue;
+    if (at < base || at >= base + s->size() * stride) continue;
     const auto offset = static_cast<std::size_t>(at - base);
     return {offset % stride < guard_bytes, s->stack(offset / stride)};
   }
