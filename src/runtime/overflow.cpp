@@ -83,7 +83,7 @@ void on_fault(int signal, siginfo_t* info, void* context) {
     sigaddset(&static_cast<ucontext_t*>(context)->uc_sigmask, SIGSEGV);
     return;  // the access faults again, and Linux ends a process that has blocked the signal of its fault
   }
-  if ((previous.sa_flags & SA_RESETHAND) != 0) {
+  if ((static_cast<unsigned>(previous.sa_flags) & SA_RESETHAND) != 0) {
     struct sigaction standard {};
     standard.sa_handler = SIG_DFL;
     ::sigaction(SIGSEGV, &standard, nullptr);
