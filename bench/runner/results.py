@@ -33,7 +33,10 @@ def more_is_better(metric):
 
 
 def ahead(ours, theirs, metric):
-    """How many times better the first figure is; None if that is undefined."""
+    """How many times better the first figure is; None if that is undefined. What has no unit in its name (`trades`) counts
+    what was done, and is compared with nothing."""
+    if "_" not in metric:
+        return None
     above, below = (ours, theirs) if more_is_better(metric) else (theirs, ours)
     return above / below if below else None
 
