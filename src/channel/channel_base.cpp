@@ -133,6 +133,7 @@ void channel_base::leave(channel_side side) noexcept {
 }
 
 channel_status done_status(const context& ctx) {
+  spend_budget();  // who tries again and again has to give way
   return ctx.err() == errc::deadline_exceeded ? channel_status::timeout : channel_status::canceled;
 }
 

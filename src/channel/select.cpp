@@ -283,7 +283,7 @@ class wait_brackets {
 
 selection selector::wait(channel_set& channels) {
   const wait_brackets around(others_);
-  waiter me(self_);
+  waiter_on_several me(self_);
   scratch<registration, cases_on_stack> places(cases_.size());
   for (std::size_t i = 0; i < cases_.size(); ++i) places.emplace_back(me, i);
   waiter_ = &me;
@@ -292,6 +292,12 @@ selection selector::wait(channel_set& channels) {
   const time_point deadline = timeout == none ? time_point::max() : cases_[timeout]->deadline;
   wait_site site{"select", can_end() ? nullptr : nobody};
   if (channels.size() != 0) site.object = channels[0];
+  if (others_.empty()) {
+    me.objects = reinterpret_cast<const void* const*>(channels.begin());
+    me.count = channels.size();
+    me.caller = *std::min_element(cases_.begin(), cases_.end());
+    me.note(waiter::needs::one_of_several);
+  }
 
   for (std::size_t stalled = none;;) {
     const selection chosen = enter(channels, stalled);

@@ -50,6 +50,7 @@ void errgroup::start_when_allowed(detail::scheduler& s, detail::task* t) noexcep
       wait = true;
     }
   }
+  self.note(detail::waiter::needs::surroundings);
   if (wait) self.wait({"errgroup::go", this});  // whoever claims us has counted us
   detail::spawn(s, t);
 }
@@ -94,6 +95,7 @@ void errgroup::wait_for_all() noexcept {
     if (active_ == 0) return;
     waiting_.push_back(node);
   }
+  self.note(detail::waiter::needs::surroundings);
   self.wait({"errgroup::wait", this});
 }
 

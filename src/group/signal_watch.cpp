@@ -1,5 +1,7 @@
 #include "signal_watch.hpp"
 
+#include "runtime/raised_signals.hpp"
+
 #include <spool/runtime/detail/task.hpp>
 
 #include <pthread.h>
@@ -8,6 +10,7 @@
 #include <atomic>
 #include <cctype>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <stdexcept>
 #include <string>
@@ -19,6 +22,10 @@ namespace {
 // What the handler touches. seq_cst on the flags: the handler sets one, then posts; the thread waits, then takes them.
 sem_t bell;
 std::array<std::atomic<bool>, 65> pending{};
+
+std::atomic<std::uint64_t> watched{0};  // bit n: signal n + 1
+
+std::uint64_t bit_of(int signal) noexcept { return std::uint64_t{1} << (signal - 1); }
 
 void ring() noexcept {
   ::sem_post(&bell);  // fails only when the thread has two thousand million rings before it
@@ -38,6 +45,21 @@ void handle(int signal) noexcept {
   pending[static_cast<std::size_t>(signal)].store(true);
   ring();
   errno = saved;
+}
+
+/// On a thread that blocks them. What waits for the process is watched by us alone: who takes it makes no difference.
+void take_raised() noexcept {
+  sigset_t ours;
+  sigemptyset(&ours);
+  const std::uint64_t bits = watched.load();
+  for (int signal = 1; signal <= 64; ++signal) {
+    if ((bits & bit_of(signal)) != 0) sigaddset(&ours, signal);
+  }
+  const timespec at_once{};
+  for (int signal = ::sigtimedwait(&ours, nullptr, &at_once); signal > 0; signal = ::sigtimedwait(&ours, nullptr, &at_once)) {
+    pending[static_cast<std::size_t>(signal)].store(true);
+    ring();
+  }
 }
 
 }  // namespace
@@ -69,6 +91,8 @@ void signal_watch::install(int signal) {
     if (::sigaction(signal, &ours, &h.before) != 0) {
       throw std::invalid_argument("spool: signal " + std::to_string(signal) + " cannot be caught");
     }
+    watched.fetch_or(bit_of(signal));
+    give_raised_signals_to(&take_raised);
   }
   ++h.listeners;
 }
@@ -76,6 +100,7 @@ void signal_watch::install(int signal) {
 void signal_watch::restore(int signal) noexcept {
   handling& h = handling_[static_cast<std::size_t>(signal)];
   if (--h.listeners > 0) return;
+  if ((watched.fetch_and(~bit_of(signal)) & ~bit_of(signal)) == 0) give_raised_signals_to(nullptr);
   struct sigaction current {};
   // Somebody may have put a handler of their own over ours; it is not ours to take away.
   if (::sigaction(signal, nullptr, &current) == 0 && current.sa_handler == &handle) {
@@ -94,6 +119,10 @@ void signal_watch::add(signal_listener& listener, std::span<const int> signals) 
   for (const int signal : signals) {
     if (signal < 1 || signal >= signal_limit || sigaddset(&listener.wanted_, signal) != 0) {
       throw std::invalid_argument("spool: there is no signal " + std::to_string(signal));
+    }
+    if (signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL) {
+      throw std::invalid_argument("spool: signal " + std::to_string(signal) +
+                                  " is raised by a fault, which comes again when it has been taken; watch others");
     }
   }
   std::unique_lock lock(mu_);

@@ -160,8 +160,11 @@ void pool_core::perform(deeds& todo) noexcept {
 }
 
 channel_status pool_core::count_refusal(channel_status why) noexcept {
-  const std::lock_guard guard(entry_mu_);
-  ++rejected_;
+  {
+    const std::lock_guard guard(entry_mu_);
+    ++rejected_;
+  }
+  spend_budget();
   return why;
 }
 

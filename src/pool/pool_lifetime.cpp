@@ -112,7 +112,7 @@ error pool_core::wait_until_idle(wait_limit limit) noexcept {
     if (idle()) return {};
     draining_.push_back(place);
   }
-  const waiter::outcome how = limit.wait(waiting, {"worker_pool::drain", this});
+  const waiter::outcome how = limit.wait(waiting, {"worker_pool::drain", this}, waiter::needs::unknown);
   if (how != waiter::done) withdraw(slots_mu_, place);
   return limit.to_error(how);
 }
@@ -208,6 +208,9 @@ void worker_pool::close() { core_->close(); }
 error worker_pool::drain(const context& ctx) { return core_->drain(ctx); }
 shutdown_report worker_pool::shutdown(const context& deadline) { return core_->shutdown(deadline); }
 bool worker_pool::saturated() const { return core_->saturated(); }
-worker_pool_stats worker_pool::stats() const { return core_->stats(); }
+worker_pool_stats worker_pool::stats() const {
+  detail::spend_budget();  // who asks in a loop waits for what others change
+  return core_->stats();
+}
 
 }  // namespace spool

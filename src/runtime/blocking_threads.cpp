@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "blocked_signals.hpp"
 #include "plain_threads.hpp"
+#include "raised_signals.hpp"
 #include "scheduler.hpp"
 #include "thread_state.hpp"
 
@@ -95,6 +96,14 @@ blocking_thread_stats blocking_threads::stats() const noexcept {
           .saturations = saturations_};
 }
 
+void blocking_threads::dismiss_idle() noexcept {
+  const std::lock_guard lock(mutex_);
+  for (helper& h : idle_) {
+    h.dismissed = true;
+    h.wake.notify_one();
+  }
+}
+
 bool blocking_threads::send_somebody() {
   if (!idle_.empty()) {
     const auto first = idle_.begin();
@@ -153,6 +162,7 @@ void blocking_threads::serve(helpers::iterator self) noexcept {
     lock.unlock();
     waiter* caller = call->caller;  // none: invoke ends the wait by itself, and the call may be gone after it
     call->invoke(*call);
+    take_raised_signals();
     if (caller != nullptr && caller->claim(waiter::done)) caller->wake();  // the call's frame may be gone from here on
     lock.lock();
     --running_;
@@ -163,10 +173,10 @@ void blocking_threads::serve(helpers::iterator self) noexcept {
 /// False: there was nothing to do for long, or never will be.
 bool blocking_threads::sleep(helpers::iterator self, std::unique_lock<std::mutex>& lock) noexcept {
   if (closing_) return false;
-  self->called = false;
+  self->called = self->dismissed = false;
   idle_.splice(idle_.begin(), working_, self);
   const auto until = std::chrono::steady_clock::now() + timing_.idle_for;
-  self->wake.wait_until(lock, until, [&] { return self->called || closing_; });
+  self->wake.wait_until(lock, until, [&] { return self->called || self->dismissed || closing_; });
   if (self->called) {
     --arriving_;
     return true;

@@ -34,6 +34,8 @@ class blocking_threads {
 
   void submit(blocking_call& call);
   bool withdraw(blocking_call& call) noexcept;
+  /// Helpers without a call end now.
+  void dismiss_idle() noexcept;
   /// Calls queued or running.
   std::size_t pending() const noexcept;
   blocking_thread_stats stats() const noexcept;
@@ -43,6 +45,7 @@ class blocking_threads {
     std::thread thread;
     std::condition_variable wake;
     bool called = false;  // is not in idle_ any more, and shall look into the queue
+    bool dismissed = false;
   };
   using helpers = std::list<helper>;
 

@@ -14,11 +14,11 @@
 namespace spool::detail {
 namespace {
 
-/// Handlers of signals that a fault raises wake nobody; any other handler might.
+/// Who handles a signal by which a process that has gone wrong ends writes a report, and wakes nobody; any other handler might.
 bool signal_handlers_installed() noexcept {
   for (int number = 1; number < NSIG; ++number) {
-    if (number == SIGSEGV || number == SIGBUS || number == SIGFPE || number == SIGILL || number == SIGTRAP ||
-        number == SIGABRT || number == SIGSYS || number == SIGPROF || number == SIGKILL || number == SIGSTOP) {
+    if (number == SIGSEGV || number == SIGBUS || number == SIGFPE || number == SIGILL || number == SIGABRT ||
+        number == SIGKILL || number == SIGSTOP) {
       continue;
     }
     struct sigaction action {};
@@ -46,7 +46,8 @@ look look_around() noexcept {
   seen.rest = thread_census::outside_sources.load(std::memory_order_seq_cst) == 0 && !plain_timers_armed();
   seen.rest = scheduler_registry::all_of([&](scheduler& s) {
     seen.activity += s.activity();
-    if (!s.at_rest() || s.helpers().pending() != 0) return false;
+    // A helper thread that is about to end destroys the thread-locals of the calls that it has run, handles among them.
+    if (!s.at_rest() || s.helpers().stats().threads != 0) return false;
     if (const reactor* io = s.attached_reactor(); io != nullptr && !io->quiet()) return false;
     for (const auto& w : s.workers()) {
       if (!w->timers.empty() || w->boost_deadline.load(std::memory_order_seq_cst) != time_point::max()) return false;
@@ -99,7 +100,6 @@ std::vector<fiber_info> abandon_waiting(scheduler& s) {
     abandon(stuck);
   }
   lost.resize(std::min(lost.size(), stuck.size()));
-  if (!stuck.empty()) s.give_up(stuck.size());
   return lost;
 }
 
@@ -120,7 +120,6 @@ std::vector<fiber_info> abandon_waiting_on_nobody(scheduler& s) {
     abandon(stuck);
   }
   lost.resize(stuck.size());
-  if (!stuck.empty()) s.give_up(stuck.size());
   return lost;
 }
 

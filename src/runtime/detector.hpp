@@ -16,8 +16,9 @@ class scheduler;
 /// True: no fiber that waits now, of any runtime, can ever wake.
 bool nothing_can_happen() noexcept;
 
-/// Takes the waiting fibers of `s` out of what they wait on, never to be resumed, and counts them as ended. To be called
-/// when nothing_can_happen(). Returns what it gave up; empty when one of them was claimed after all.
+/// Takes the waiting fibers of `s` out of what they wait on, never to be resumed. To be called when nothing_can_happen().
+/// Returns whom; empty when one of them was claimed after all. The caller tells of them, then has `s` give them up: with
+/// that its run may end.
 std::vector<fiber_info> abandon_waiting(scheduler& s);
 
 /// The same for those fibers that wait where nobody can find them: on a nil channel, on the background context. Of these

@@ -1,5 +1,6 @@
 #include "leak_finder.hpp"
 
+#include "coarse_clock.hpp"
 #include "peek.hpp"
 #include "scheduler.hpp"
 
@@ -12,12 +13,18 @@
 #include <cstdio>
 #include <cstring>
 #include <mutex>
-#include <new>
+#include <span>
+#include <type_traits>
 #include <unordered_map>
 
 namespace spool::detail {
 
 bool still_waits(const waiter* w) noexcept;
+
+waiter::needs needs_of(const waiter* w) noexcept {
+  std::uint32_t word = 0;
+  return peek(&w->thread_word_, word) ? static_cast<waiter::needs>(word) : waiter::needs::unknown;
+}
 
 namespace {
 
@@ -26,6 +33,8 @@ using address = std::uintptr_t;
 constexpr std::size_t chunk_bytes = 64 * 1024;
 constexpr std::size_t most_searched = std::size_t{8} << 30;
 constexpr std::size_t object_bytes = 256;   // into which a reference to an object with a handle may be off
+constexpr std::size_t frame_bytes = 4096;   // the same, to what a lock on a stack is a part of
+constexpr std::size_t most_objects = 8;     // that a candidate may wait on
 constexpr std::size_t below_waiter = 1024;  // what belongs to the wait may lie below its waiter in the frame
 
 address number(const void* p) noexcept { return reinterpret_cast<address>(p); }
@@ -69,12 +78,13 @@ class workspace {
   explicit operator bool() const noexcept { return memory_ != MAP_FAILED; }
   range all() const noexcept { return {number(memory_), number(memory_) + bytes_}; }
 
+  /// n of T, all of whose bytes are 0: pages that are not used are never made.
   template <class T>
   std::span<T> take(std::size_t n) noexcept {
+    static_assert(std::is_trivially_copyable_v<T>);
     used_ = (used_ + alignof(T) - 1) / alignof(T) * alignof(T);
     T* first = reinterpret_cast<T*>(static_cast<std::byte*>(memory_) + used_);
     used_ += n * sizeof(T);
-    std::uninitialized_value_construct_n(first, n);
     return {first, n};
   }
 
@@ -87,10 +97,17 @@ class workspace {
 struct party {
   std::uint64_t id = 0;
   range stack;    // what is in use of it
+  address frames = 0;  // where those of the code that waits begin; lower ones are the wait's own
   range closure;  // its task's node, and what the node does not have room for:
   range boxed;
-  address channel = 0;  // 0: not a candidate
+  std::array<address, most_objects> objects{};  // one of which it waits for; none: not a candidate
+  std::size_t object_count = 0;
+  std::size_t head_bytes = 0;  // of each object, which hold all that refers to who waits
+  bool on_stack = false;       // the object lies on a fiber's stack
   bool live = false;
+
+  std::span<const address> waited_on() const noexcept { return {objects.data(), object_count}; }
+  bool candidate() const noexcept { return object_count != 0; }
 };
 
 range stack_of(pthread_t thread) noexcept {
@@ -103,19 +120,35 @@ range stack_of(pthread_t thread) noexcept {
   return {number(low), number(low) + bytes};
 }
 
+/// Between which and fibers' stacks switches go: those of workers' threads, and what is in use of Boost's dispatchers'.
 std::vector<range> stacks_of_workers() {
+  constexpr std::size_t dispatchers_bytes = 16 * 1024;
   std::vector<range> stacks;
   scheduler_registry::all_of([&](scheduler& s) {
-    for (const auto& w : s.workers()) stacks.push_back(stack_of(w->thread()));
+    for (const auto& w : s.workers()) {
+      stacks.push_back(stack_of(w->thread()));
+      const address dispatcher = number(w->dispatcher());  // at the top of its stack
+      stacks.push_back({(dispatcher - dispatchers_bytes) & ~address{4095}, dispatcher});
+    }
     return true;
   });
   return stacks;
 }
 
+/// They know the fibers that ran last, and what those did.
+std::vector<range> workers_themselves() {
+  std::vector<range> workers;
+  scheduler_registry::all_of([&](scheduler& s) {
+    for (const auto& w : s.workers()) workers.push_back({number(w.get()), number(w.get() + 1)});
+    return true;
+  });
+  return workers;
+}
+
 enum class kind_of_memory : bool { root, live };
 
 struct waits_on {
-  address channel = 0;
+  address object = 0;
   std::size_t who = 0;
 };
 
@@ -125,39 +158,45 @@ class search {
       : parties_(parties),
         own_(space.all()),
         work_(space.take<std::size_t>(parties.size())),
-        channels_(space.take<waits_on>(parties.size())),
-        kept_(space.take<range>(parties.size() * 3)),
+        objects_(space.take<waits_on>(parties.size() * most_objects)),
+        kept_(space.take<range>(parties.size() * (most_objects + 2))),
         buffer_(space.take<std::byte>(chunk_bytes)) {}
 
   static constexpr std::size_t room_for(std::size_t n) noexcept {
-    return n * (sizeof(party) + sizeof(std::size_t) + sizeof(waits_on) + 3 * sizeof(range)) + chunk_bytes + 4096;
+    constexpr std::size_t each =
+        sizeof(party) + sizeof(std::size_t) + most_objects * sizeof(waits_on) + (most_objects + 2) * sizeof(range);
+    return n * each + chunk_bytes + 4096;
   }
 
   bool run() {
     // All by address, as references are looked up by it.
     std::sort(parties_.begin(), parties_.end(),
               [](const party& a, const party& b) { return a.stack.low < b.stack.low; });
-    std::size_t channels = 0, kept = 0;
+    std::size_t objects = 0, kept = 0;
+    const auto keep = [&](range r) {
+      if (r.low != r.high) kept_[kept++] = r;
+    };
     for (std::size_t i = 0; i < parties_.size(); ++i) {
       const party& p = parties_[i];
       lowest_ = std::min(lowest_, p.stack.low);
       highest_ = std::max(highest_, p.stack.high);
-      if (p.channel == 0) {
-        revive(i);
-        continue;
+      if (!p.candidate()) revive(i);
+      for (const address object : p.waited_on()) {
+        objects_[objects++] = {object, i};
+        lowest_ = std::min(lowest_, object);
+        highest_ = std::max(highest_, object);
+        keep({object, object + p.head_bytes});
       }
-      lowest_ = std::min(lowest_, p.channel);
-      highest_ = std::max(highest_, p.channel);
-      channels_[channels++] = {p.channel, i};
-      for (const range r : {p.closure, p.boxed, range{p.channel, p.channel + channel_head_bytes}}) {
-        if (r.low != r.high) kept_[kept++] = r;
-      }
+      keep(p.closure);
+      keep(p.boxed);
     }
-    channels_ = channels_.first(channels);
+    objects_ = objects_.first(objects);
     kept_ = kept_.first(kept);
-    std::sort(channels_.begin(), channels_.end(),
-              [](const waits_on& a, const waits_on& b) { return a.channel < b.channel; });
-    std::sort(kept_.begin(), kept_.end(), [](const range& a, const range& b) { return a.low < b.low; });
+    std::sort(objects_.begin(), objects_.end(), [](const waits_on& x, const waits_on& y) { return x.object < y.object; });
+    std::sort(kept_.begin(), kept_.end(), [](const range& x, const range& y) { return x.low < y.low; });
+    for (const waits_on& w : objects_) {
+      if (parties_[w.who].on_stack && party_at(w.object) == parties_.size()) revive(w.who);  // whose it is, is not known
+    }
     if (!search_roots()) return false;
     while (pending_ > 0) {
       const party& p = parties_[work_[--pending_]];
@@ -166,7 +205,9 @@ class search {
       on_switching_stack_ = false;
       search_range(p.closure);
       search_range(p.boxed);
-      if (p.channel != 0) search_range({p.channel, p.channel + channel_head_bytes});
+      for (const address object : p.waited_on()) search_range({object, object + p.head_bytes});
+      // What lies on its stack it may reach without a pointer.
+      for (auto on = first_object(p.stack.low); on != objects_.end() && on->object < p.stack.high; ++on) revive(on->who);
     }
     return true;
   }
@@ -179,20 +220,27 @@ class search {
 
   /// What does the word at `where` refer to? In the roots, words in what is a candidate's own wait for that to be live.
   void look_at(address word, address where, kind_of_memory kind) noexcept {
-    const bool roots = kind == kind_of_memory::root;
-    const auto above = std::upper_bound(parties_.begin(), parties_.end(), word,
-                                        [](address a, const party& p) { return a < p.stack.low; });
-    if (above != parties_.begin()) {
-      const auto at = static_cast<std::size_t>(above - parties_.begin()) - 1;
-      const party& p = parties_[at];
-      if (p.stack.holds(word) && !p.live && !(roots && is_kept(where)) && leads_to_handle(word, p)) {
-        revive(at);
-      }
+    const auto in_a_wait = [&] { return kind == kind_of_memory::root && is_kept(where); };
+    const std::size_t at = party_at(word);
+    const bool into_frames = at != parties_.size() && word >= parties_[at].frames;
+    if (into_frames && !parties_[at].live && leads_to_handle(word, parties_[at]) && !in_a_wait()) revive(at);
+    for (auto on = first_object(word); on != objects_.end() && on->object - word <= frame_bytes; ++on) {
+      const bool to_part = parties_[on->who].on_stack && into_frames && !on_switching_stack_;
+      if ((on->object == word || to_part) && !in_a_wait()) revive(on->who);
     }
-    auto on = std::lower_bound(channels_.begin(), channels_.end(), word,
-                               [](const waits_on& w, address a) { return w.channel < a; });
-    if (on == channels_.end() || on->channel != word || (roots && is_kept(where))) return;
-    for (; on != channels_.end() && on->channel == word; ++on) revive(on->who);
+  }
+
+  /// On whose stack it lies; parties_.size(): on nobody's.
+  std::size_t party_at(address a) const noexcept {
+    const auto above = std::upper_bound(parties_.begin(), parties_.end(), a,
+                                        [](address x, const party& p) { return x < p.stack.low; });
+    if (above == parties_.begin() || !(above - 1)->stack.holds(a)) return parties_.size();
+    return static_cast<std::size_t>(above - parties_.begin()) - 1;
+  }
+
+  std::span<waits_on>::iterator first_object(address from) const noexcept {
+    return std::lower_bound(objects_.begin(), objects_.end(), from,
+                            [](const waits_on& w, address a) { return w.object < a; });
   }
 
   /// Stale pointers into stacks are everywhere. One that means something points to a handle there, or to an object that has
@@ -201,12 +249,16 @@ class search {
     address near[object_bytes / sizeof(address)];
     const std::size_t most = on_switching_stack_ ? sizeof(address) : sizeof near;
     const std::size_t bytes = std::min<std::size_t>(most, p.stack.high - word) / sizeof(address) * sizeof(address);
-    if (p.channel == 0 || word % sizeof(address) != 0) return false;
+    if (!p.candidate() || word % sizeof(address) != 0) return false;
     if (!peek(reinterpret_cast<const void*>(word), near, bytes)) return true;
-    return std::find(near, near + bytes / sizeof(address), p.channel) != near + bytes / sizeof(address);
+    const auto wanted = p.waited_on();
+    return std::find_first_of(near, near + bytes / sizeof(address), wanted.begin(), wanted.end()) !=
+           near + bytes / sizeof(address);
   }
 
   bool is_kept(address where) const noexcept {
+    const auto there = [&](const range& r) { return r.holds(where); };
+    if (std::any_of(workers_.begin(), workers_.end(), there)) return true;
     const auto above =
         std::upper_bound(kept_.begin(), kept_.end(), where, [](address a, const range& r) { return a < r.low; });
     return above != kept_.begin() && (above - 1)->holds(where);
@@ -222,7 +274,7 @@ class search {
       for (std::size_t i = 0; i + sizeof(address) <= bytes; i += sizeof(address)) {
         address word;
         std::memcpy(&word, buffer_.data() + i, sizeof word);
-        if (word >= lowest_ && word <= highest_) look_at(word, at + i, kind);
+        if (word >= lowest_ - frame_bytes && word <= highest_) look_at(word, at + i, kind);
       }
       at += bytes;
     }
@@ -275,15 +327,47 @@ class search {
   const range own_;
   const range own_stack_ = stack_of(::pthread_self());  // has copies of what is looked at
   const std::vector<range> worker_stacks_ = stacks_of_workers();
+  const std::vector<range> workers_ = workers_themselves();
   bool on_switching_stack_ = false;
   std::span<std::size_t> work_;  // live, and not yet searched
   std::size_t pending_ = 0;
-  std::span<waits_on> channels_;
+  std::span<waits_on> objects_;
   std::span<range> kept_;
   std::span<std::byte> buffer_;
   address lowest_ = ~address{0};
   address highest_ = 0;
 };
+
+/// What the fiber waits on, if nothing but a reference to it leads to the end of that wait.
+void note_objects(const fiber& f, const waiter* w, party& p) noexcept {
+  if (!still_waits(w)) return;
+  const char* what = f.wait_what.load(std::memory_order_relaxed);
+  p.objects[0] = number(f.wait_object.load(std::memory_order_relaxed));
+  if (what == channel_send_wait || what == channel_recv_wait) {
+    p.head_bytes = channel_head_bytes;
+    p.object_count = 1;
+    return;
+  }
+  switch (needs_of(w)) {
+    case waiter::needs::unknown: return;
+    case waiter::needs::future:
+      p.head_bytes = future_head_bytes;
+      p.object_count = 1;
+      return;
+    case waiter::needs::surroundings:  // of an object on the heap nobody knows where they begin
+      p.on_stack = bool(stack_depot::find(reinterpret_cast<const void*>(p.objects[0])).stack);
+      p.object_count = p.on_stack;
+      return;
+    case waiter::needs::one_of_several: break;
+  }
+  alignas(waiter_on_several) std::byte copy[sizeof(waiter_on_several)];
+  if (!peek(w, copy, sizeof copy)) return;
+  const auto* seen = reinterpret_cast<const waiter_on_several*>(copy);
+  if (seen->count > most_objects || !peek(seen->objects, p.objects.data(), seen->count * sizeof(address))) return;
+  p.head_bytes = channel_head_bytes;
+  p.object_count = seen->count;
+  if (p.stack.holds(number(seen->caller))) p.frames = std::max(p.frames, number(seen->caller));
+}
 
 /// Fills in what is known of `f`; under its registry's lock.
 party describe(fiber& f) noexcept {
@@ -292,17 +376,15 @@ party describe(fiber& f) noexcept {
   p.stack = {number(f.stack.low), number(fiber::runner_on(f.stack))};
   const waiter* w = f.waiting.load(std::memory_order_relaxed);
   if (w == nullptr || !p.stack.holds(number(w))) return p;
+  p.frames = number(w) + sizeof(waiter);
   p.stack.low = std::max(p.stack.low, number(w) - below_waiter);
-  const char* what = f.wait_what.load(std::memory_order_relaxed);
-  if ((what == channel_send_wait || what == channel_recv_wait) && still_waits(w)) {
-    p.channel = number(f.wait_object.load(std::memory_order_relaxed));
-    const task* t = f.at_work.load(std::memory_order_relaxed);
-    alignas(task) std::byte copy[sizeof(task)];  // the fiber may go on just now, and end
-    if (t == nullptr || !peek(t, copy, sizeof copy)) return p;
-    p.closure = {number(t), number(t) + sizeof(task)};
-    const auto* node = reinterpret_cast<const task*>(copy);
-    if (const std::size_t bytes = node->boxed_bytes()) p.boxed = {number(node->box()), number(node->box()) + bytes};
-  }
+  note_objects(f, w, p);
+  const task* t = f.at_work.load(std::memory_order_relaxed);
+  alignas(task) std::byte copy[sizeof(task)];  // the fiber may go on just now, and end
+  if (!p.candidate() || t == nullptr || !peek(t, copy, sizeof copy)) return p;
+  p.closure = {number(t), number(t) + sizeof(task)};
+  const auto* node = reinterpret_cast<const task*>(copy);
+  if (const std::size_t bytes = node->boxed_bytes()) p.boxed = {number(node->box()), number(node->box()) + bytes};
   return p;
 }
 
@@ -315,24 +397,26 @@ void for_each_task(F f) {
 
 }  // namespace
 
-[[gnu::noinline]] std::vector<std::uint64_t> find_unreachable() {
-  std::vector<std::uint64_t> found;
-  if (!can_find) return found;
+[[gnu::noinline]] std::optional<std::vector<std::uint64_t>> find_unreachable(std::chrono::milliseconds waited) {
+  if (!can_find) return {};
   std::size_t most = 0;
   for_each_task([&](fiber&) { ++most; });
   most += 64;
   workspace space(search::room_for(most));
-  if (!space) return found;
+  if (!space) return {};
   const std::span<party> all = space.take<party>(most);
+  const time_point now = clock::now();
   std::size_t n = 0;
   bool candidates = false;
   for_each_task([&](fiber& f) {
     if (n == most) return;
     all[n] = describe(f);
-    candidates = candidates || all[n].channel != 0;
+    if (coarse_clock::since(f.wait_since.load(std::memory_order_relaxed), now) < waited) all[n].object_count = 0;
+    candidates = candidates || all[n].candidate();
     ++n;
   });
-  if (!candidates || n == most || !search(space, all.first(n)).run()) return found;
+  if (!candidates || n == most || !search(space, all.first(n)).run()) return {};
+  std::vector<std::uint64_t> found;
   for (const party& p : all.first(n)) {
     if (!p.live) found.push_back(p.id);
   }

@@ -65,7 +65,10 @@ void monitor::run() noexcept {
     if (scheduler_.at_rest() && !stopping) {
       // Who cannot be proven stuck now may be later: a thread that could have woken it ends, or comes to wait itself.
       const bool settled = look_for_deadlock();
-      if (!settled) look_for_rings(clock::now());
+      if (!settled) {
+        look_for_rings(clock::now());
+        look_for_stuck_fibers(clock::now());
+      }
       if (rest_until(settled ? time_point::max() : clock::now() + patience)) patience = tick;
       patience = std::min<std::chrono::milliseconds>(patience * 2, longest_patience);
       continue;
@@ -137,14 +140,14 @@ void monitor::watch_for_stuck(std::size_t i, bool at_one_step, time_point now) n
   if (now - t.began < t.report_after) return;
   t.report_after *= 2;
   worker& w = *scheduler_.workers()[i];
-  const stack_sample sample = sample_stack(w.thread());
+  const stack_sample sample = sample_stack(w.thread(), w.thread_number());
   const bool goes_on = w.switches_.load(std::memory_order_relaxed) != t.pulse || w.steps() != t.steps;
-  if (goes_on) return;
-  if (sample.running == nullptr && !sample.calls.empty()) return;         // at home, and waits for a CPU
+  if (goes_on && !sample.blocked) return;                 // it had waited for a CPU; else our signal has ended the call
+  if (!sample.running && !sample.calls.empty()) return;  // at home, and waits for a CPU
   log()->warn("spool: worker {} of runtime \"{}\" has been kept for {:.1f} s by one turn of {}. The others take its queue; "
                "put calls that block into spool::blocking, and yield in long computations. It is at{}",
                i, scheduler_.options().name, std::chrono::duration<double>(now - t.began).count(),
-               scheduler_.describe(sample.running), sample.calls.empty() ? " (no answer)" : sample.calls);
+               sample.running ? to_string(*sample.running) : "what cannot be told", sample.calls.empty() ? " (no answer)" : sample.calls);
 }
 
 /// Reports locks that fibers hold against each other, whatever else still runs.
@@ -157,6 +160,16 @@ void monitor::look_for_rings(time_point now) noexcept {
                   r.ring.size(), to_lines(r.ring), r.behind.empty() ? "" : "\n  and for one of these locks also",
                   to_lines(r.behind));
   }
+}
+
+/// Reports fibers that wait for what nobody who still acts refers to. To be called while the workers sleep.
+void monitor::look_for_stuck_fibers(time_point now) noexcept {
+  if (scheduler_.options().on_deadlock == deadlock_policy::off) return;
+  stuck_fibers stuck = stuck_.look(scheduler_, now);
+  if (stuck.found.empty()) return;
+  log()->error("spool: {} (suspected): nobody who could still act refers to what these {} fibers of runtime \"{}\" wait on:{}",
+               stuck.all ? "deadlock" : "leak", stuck.found.size(), scheduler_.options().name, to_lines(stuck.found));
+  forget(stuck.found);
 }
 
 /// By a sleeper, else by a worker that goes home for it after its present turn.
@@ -185,7 +198,7 @@ bool monitor::look_for_deadlock() noexcept {
   return true;
 }
 
-/// Fibers that are proven unable to wake, given up.
+/// Fibers that are proven unable to wake, taken out of what they wait on.
 std::vector<fiber_info> monitor::find_lost(time_point now) noexcept {
   if (nothing_can_happen()) return abandon_waiting(scheduler_);
   if (now < next_nobody_look_) return {};
@@ -200,17 +213,19 @@ void monitor::watch_the_end(time_point now) noexcept {
     next_report_ = now + report_every;
   }
   if (scheduler_.live() == 0) return;
+  scheduler_.helpers().dismiss_idle();  // as long as there are any, nothing is proven
   const auto lost = find_lost(now);
   if (!lost.empty()) {
     log()->error("spool: leak (proven): the run of runtime \"{}\" ends without these {} fibers, which nothing can wake:{}",
                   scheduler_.options().name, lost.size(), to_lines(lost));
+    scheduler_.give_up(lost.size());
     return;
   }
   const auto& limit = scheduler_.options().stop_timeout;
   const bool late = limit && now - stop_began_ >= *limit;
   if (!late && now < next_report_) return;
   next_report_ = now + report_every;
-  const auto unreachable = find_unreachable();
+  const auto unreachable = find_unreachable().value_or(std::vector<std::uint64_t>());
   auto remaining = list_fibers(scheduler_);
   log()->warn("spool: the run of runtime \"{}\" has waited {} s for {} fibers to end:{}", scheduler_.options().name,
                std::chrono::duration_cast<std::chrono::seconds>(now - stop_began_).count(), scheduler_.live(),

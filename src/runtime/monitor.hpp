@@ -2,6 +2,7 @@
 // nothing moves, the search for fibers that can never go on. It sleeps while all workers sleep.
 #pragma once
 
+#include "stuck_finder.hpp"
 #include "wait_graph.hpp"
 
 #include <spool/base/clock.hpp>
@@ -29,6 +30,7 @@ class monitor {
   void relieve_busy_workers(time_point now) noexcept;
   void watch_for_stuck(std::size_t worker, bool at_one_step, time_point now) noexcept;
   void look_for_rings(time_point now) noexcept;
+  void look_for_stuck_fibers(time_point now) noexcept;
   std::vector<fiber_info> find_lost(time_point now) noexcept;
   void have_reactor_served() noexcept;
   bool look_for_deadlock() noexcept;
@@ -46,6 +48,7 @@ class monitor {
   };
   std::vector<turn> turns_;      // of the workers
   ring_finder rings_;
+  stuck_finder stuck_;
   time_point next_ring_look_{};
   time_point next_nobody_look_{};
   std::size_t next_to_serve_ = 0;

@@ -4,7 +4,9 @@
 #include "scheduler.hpp"
 #include "seeded.hpp"
 
+#include <memory>
 #include <stdexcept>
+#include <utility>
 
 namespace spool {
 
@@ -16,6 +18,10 @@ runtime::runtime(runtime_options options, const detail::seeded_options& seeded)
                                                 std::make_unique<detail::seeded>(seeded))) {}
 
 runtime::~runtime() {
+  if (core_->process_exits()) {  // by std::exit on one of its fibers, which destroys static objects
+    new std::shared_ptr<detail::scheduler>(std::move(core_));
+    return;
+  }
   core_->begin_stop();
   core_->wait_until_drained();
   // A context that was cancelled just now may have started its after_func fiber; from here on none can.

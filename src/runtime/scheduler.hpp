@@ -106,6 +106,9 @@ class scheduler {
   /// Changes whenever something may have become runnable; the detector compares two readings.
   std::uint64_t activity() const noexcept { return activity_.load(std::memory_order_seq_cst); }
   void note_activity() noexcept { activity_.fetch_add(1, std::memory_order_seq_cst); }
+  /// One of its fibers ends the process: there is nothing left to wait for.
+  void note_process_exit() noexcept { process_exits_.store(true, std::memory_order_release); }
+  bool process_exits() const noexcept { return process_exits_.load(std::memory_order_acquire); }
   /// True while every worker sleeps and nothing is queued.
   bool at_rest() const noexcept;
   void wake_monitor() noexcept { monitor_.wake(); }
@@ -150,6 +153,7 @@ class scheduler {
   std::atomic<bool> starving_{false};        // starved_ holds something
   std::atomic<bool> stopping_{false};
   std::atomic<bool> exiting_{false};
+  std::atomic<bool> process_exits_{false};
 
   std::mutex drain_mutex_;
   wait_queue drain_waiters_;                // guarded by drain_mutex_

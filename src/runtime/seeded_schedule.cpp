@@ -19,7 +19,7 @@ std::uint64_t mixed(std::uint64_t z) noexcept {
 
 void seeded_schedule::begin(std::uint64_t seed) {
   state_ = mixed(seed + 0x9e3779b97f4a7c15u);
-  decisions_ = 0;
+  decisions_ = idle_firings_ = 0;
   hash_ = 0;
   last_ = 0;
   lowest_ = first_priorities;
@@ -38,6 +38,7 @@ std::uint64_t seeded_schedule::bits() noexcept {
 
 std::size_t seeded_schedule::choose(const std::vector<ready_fiber>& ready) {
   ++decisions_;
+  idle_firings_ = 0;
   while (!changes_.empty() && changes_.back() <= decisions_) {
     changes_.pop_back();
     if (last_ != 0) priority(last_) = --lowest_;

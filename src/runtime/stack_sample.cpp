@@ -1,5 +1,6 @@
 #include "stack_sample.hpp"
 
+#include "fiber.hpp"
 #include "thread_state.hpp"
 #include "worker.hpp"
 
@@ -18,6 +19,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -38,9 +40,24 @@ enum state : int { idle, wanted, writing, written };
 std::atomic<int> progress{idle};
 std::array<void*, most_frames> frames;
 int depth = 0;
-const fiber* running = nullptr;
+struct {
+  bool any;
+  std::uint64_t id;
+  std::array<char, 64> name;
+  start_site started;
+} running;
 char cookie;
 struct sigaction previous;
+
+// On the thread that runs f, which alone names it.
+void note_running(fiber* f) noexcept {
+  running.any = f != nullptr;
+  if (f == nullptr) return;
+  running.id = f->ensure_id();
+  running.name = {};
+  if (f->name != nullptr) f->name->copy(running.name.data(), running.name.size() - 1);
+  running.started = {f->start_file.load(std::memory_order_relaxed), f->start_line.load(std::memory_order_relaxed)};
+}
 
 // backtrace allocates at its first call only, which was made before; it takes no lock with glibc 2.35 and later.
 void answer(int signal, siginfo_t* info, void* context) {
@@ -56,7 +73,7 @@ void answer(int signal, siginfo_t* info, void* context) {
   if (!progress.compare_exchange_strong(expected, writing, std::memory_order_acquire)) return;
   const int saved = errno;
   const worker* w = current_worker();
-  running = w != nullptr ? w->current() : nullptr;
+  note_running(w != nullptr ? w->current() : nullptr);
   depth = ::backtrace(frames.data(), most_frames);
   errno = saved;
   progress.store(written, std::memory_order_release);
@@ -75,6 +92,16 @@ bool listen() {
   return ::sigaction(SIGPROF, &ours, nullptr) == 0;
 }
 
+bool sleeps_in_kernel(pid_t number) {
+  std::FILE* file = std::fopen(fmt::format("/proc/self/task/{}/stat", number).c_str(), "re");
+  if (file == nullptr) return false;
+  std::array<char, 128> line{};
+  const bool read = std::fgets(line.data(), line.size(), file) != nullptr;
+  std::fclose(file);
+  const char* after_name = read ? std::strrchr(line.data(), ')') : nullptr;  // the name may have brackets of its own
+  return after_name != nullptr && (std::strncmp(after_name, ") S", 3) == 0 || std::strncmp(after_name, ") D", 3) == 0);
+}
+
 std::string name_of(void* address) {
   Dl_info where{};
   if (::dladdr(address, &where) == 0 || where.dli_fname == nullptr) return fmt::format("{}", address);
@@ -91,13 +118,15 @@ std::string name_of(void* address) {
 
 }  // namespace
 
-stack_sample sample_stack(pthread_t thread) {
+stack_sample sample_stack(pthread_t thread, pid_t number) {
   static std::mutex one_at_a_time;
   const std::lock_guard lock(one_at_a_time);
   if (progress.load(std::memory_order_acquire) != idle) return {};  // somebody has not answered since
   void* first = nullptr;
   ::backtrace(&first, 1);
   if (!listen()) return {};
+  stack_sample sample;
+  sample.blocked = sleeps_in_kernel(number);
   progress.store(wanted, std::memory_order_release);
   sigval value{};
   value.sival_ptr = &cookie;
@@ -110,12 +139,16 @@ stack_sample sample_stack(pthread_t thread) {
   if (progress.compare_exchange_strong(expected, idle, std::memory_order_acq_rel)) {
     // The signal may still come, when ours must be there to take it: SIGPROF's default is to end the process.
     if (!asked) ::sigaction(SIGPROF, &previous, nullptr);
-    return {};
+    return sample;
   }
   while (progress.load(std::memory_order_acquire) != written) std::this_thread::yield();
   ::sigaction(SIGPROF, &previous, nullptr);
-  stack_sample sample;
-  sample.running = running;
+  if (running.any) {
+    sample.running.emplace();
+    sample.running->id = running.id;
+    sample.running->name = running.name.data();
+    sample.running->started = running.started;
+  }
   for (int i = std::min(own_frames, depth); i < depth; ++i) {
     sample.calls += fmt::format("\n    #{} {}", i - own_frames, name_of(frames[static_cast<std::size_t>(i)]));
   }

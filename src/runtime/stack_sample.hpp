@@ -5,19 +5,23 @@
 // ends with EINTR if it is one that never is (poll, nanosleep).
 #pragma once
 
-#include <pthread.h>
+#include <spool/runtime/detail/fiber_list.hpp>
 
+#include <pthread.h>
+#include <sys/types.h>
+
+#include <optional>
 #include <string>
 
 namespace spool::detail {
 
-class fiber;
-
 struct stack_sample {
-  const fiber* running = nullptr;  // by the worker whose thread it is; null: none. It may have ended since.
-  std::string calls;               // innermost first, each begun with "\n    "; empty: the thread did not answer
+  bool blocked = false;               // the kernel had put it to sleep when it was asked
+  std::optional<fiber_info> running;  // by the worker whose thread it is. It may have ended since
+  std::string calls;                  // innermost first, each begun with "\n    "; empty: the thread did not answer
 };
 
-stack_sample sample_stack(pthread_t thread);
+/// Of the thread whose number the kernel knows as `number`.
+stack_sample sample_stack(pthread_t thread, pid_t number);
 
 }  // namespace spool::detail

@@ -99,8 +99,10 @@ void worker::finish_switch() noexcept {
   } else if (what == after::retire) {
     const bool many_idle = idle_runners_.put(left);
     if (many_idle && owner.stacks_in_use() <= owner.many_stacks()) queue.take_newest_first(false);
-  } else {
+  } else if (what == after::move) {
     destination_->receive(left);
+  } else {
+    hand_thread_over(left);
   }
 }
 

@@ -48,6 +48,9 @@ std::span<const fiber* const> noted_readers(const shared_holders& h) noexcept {
   return {h.noted, std::min(h.readers, shared_holders::most_noted)};
 }
 
+std::uintptr_t disguised(const void* lock) noexcept { return ~reinterpret_cast<std::uintptr_t>(lock); }
+const void* revealed(std::uintptr_t lock) noexcept { return reinterpret_cast<const void*>(~lock); }
+
 struct known_fiber {
   std::uint64_t id = 0;
   std::string text;  // empty: it has ended
@@ -70,7 +73,7 @@ known_fiber describe(fiber& f) {
 std::string describe(const fiber* holder, std::uint64_t waiting, const known_fibers& known) {
   const auto found = known.find(holder);
   if (found == known.end()) return {};
-  return found->second.id == waiting ? "itself" : found->second.text;
+  return found->second.id == waiting ? "itself, or by one that ended with it on the same stack" : found->second.text;
 }
 
 std::string describe(const shared_holders& h, std::uint64_t waiting, const known_fibers& known) {
@@ -133,12 +136,12 @@ std::vector<lock_ring> ring_finder::look(scheduler& of, time_point now) {
     if (self == nullptr || !is_lock(what)) return;
     const std::uint32_t since = f.wait_since.load(std::memory_order_relaxed);
     if (coarse_clock::since(since, now) < long_wait) return;
-    waits.push_back({{&f, f.wait_object.load(std::memory_order_relaxed), since}, self, what, &f.owner == &of});
+    waits.push_back({{&f, disguised(f.wait_object.load(std::memory_order_relaxed)), since}, self, what, &f.owner == &of});
   });
   std::unordered_map<const fiber*, std::size_t> by_fiber;
   for (std::size_t i = 0; i < waits.size(); ++i) {
     if (!still_waits(waits[i].self)) continue;
-    waits[i].owner = holders_of(waits[i].what, waits[i].at.lock).writer;
+    waits[i].owner = holders_of(waits[i].what, revealed(waits[i].at.lock)).writer;
     by_fiber.emplace(waits[i].at.from, i);
   }
 
@@ -181,7 +184,7 @@ std::vector<lock_ring> ring_finder::look(scheduler& of, time_point now) {
     lock_ring told;
     scheduler_registry::for_each_busy_fiber([&](fiber& f) {
       if (f.waiting.load(std::memory_order_relaxed) == nullptr) return;
-      const edge e{&f, f.wait_object.load(std::memory_order_relaxed), f.wait_since.load(std::memory_order_relaxed)};
+      const edge e{&f, disguised(f.wait_object.load(std::memory_order_relaxed)), f.wait_since.load(std::memory_order_relaxed)};
       if (std::find(ring.begin(), ring.end(), e) != ring.end()) {
         told.ring.push_back(f.owner.describe(f, now));
       } else if (std::any_of(ring.begin(), ring.end(), [&](const edge& r) { return r.lock == e.lock; })) {

@@ -34,7 +34,7 @@ class ring_finder {
  private:
   struct edge {
     const fiber* from;
-    const void* lock;
+    std::uintptr_t lock;  // its address, disguised: the search of memory would take it for a reference
     std::uint32_t since;
     friend bool operator==(const edge&, const edge&) = default;
   };

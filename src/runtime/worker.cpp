@@ -5,6 +5,7 @@
 #include "futex.hpp"
 #include "overflow.hpp"
 #include "plain_threads.hpp"
+#include "process_exit.hpp"
 #include "scheduler.hpp"
 #include "thread_state.hpp"
 
@@ -13,6 +14,7 @@
 
 #include <pthread.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 namespace spool::detail {
 namespace {
@@ -54,6 +56,7 @@ void worker::run() noexcept {
   const own_thread counted;
   ::prctl(PR_SET_TIMERSLACK, 1UL);  // naps and timers would be late by 50 us otherwise
   const signal_stack alternate;
+  thread_number_ = ::gettid();
   try {
     set_up();
   } catch (...) {
@@ -77,6 +80,7 @@ void worker::set_up() {
   boost_scheduler_ = home_->get_scheduler();
   boost_scheduler_->set_algo(new boost_algorithm(*this));  // use_scheduling_algorithm is noexcept
   set_current_worker(this);
+  watch_for_exit(*this);
 }
 
 void worker::loop() noexcept {

@@ -23,6 +23,8 @@
 #include <latch>
 #include <thread>
 
+#include <sys/types.h>
+
 namespace spool::detail {
 
 class boost_algorithm;
@@ -91,6 +93,8 @@ class alignas(cache_line_bytes) worker : public list_hook {
     finished_.store(finished_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   }
   void clear_fiber_specific_data(fiber& f) noexcept;
+  /// At the thread's end. If that came by an exit of the process on it: Boost may end its contexts, whoever runs.
+  void leave_thread_to_exit() noexcept;
 
   fiber* current() const noexcept { return current_; }
   /// What becomes ready on this thread while no fiber runs on it.
@@ -118,6 +122,8 @@ class alignas(cache_line_bytes) worker : public list_hook {
   /// From any thread: it neither sleeps nor naps.
   bool runs() const noexcept { return sleep_word_.load(std::memory_order_relaxed) == awake; }
   pthread_t thread() noexcept { return thread_.native_handle(); }
+  const boost::fibers::context* dispatcher() const noexcept { return dispatcher_; }  // Boost's
+  pid_t thread_number() const noexcept { return thread_number_; }  // the kernel's
   std::uint64_t random() noexcept;
   /// Operations of its fibers so far, and their switches. From any thread: a moment's truth, off by a turn at worst.
   std::uint64_t steps() const noexcept {
@@ -127,7 +133,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
 
  private:
   friend class boost_algorithm;
-  enum class after : std::uint8_t { nothing, publish, unlock, requeue, retire, move };
+  enum class after : std::uint8_t { nothing, publish, unlock, requeue, retire, move, exit };
   static constexpr unsigned picks_between_polls = 61;
   static constexpr unsigned operations_per_turn = 512;
   static constexpr unsigned most_patience = 4;
@@ -166,6 +172,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   void resume(fiber& to) noexcept;                  // prepared before; returns when who called it is resumed
   [[gnu::noinline]] void resume_inside_boost(fiber& to) noexcept;
   void finish_switch() noexcept;                    // does after_ for left_
+  [[gnu::cold]] void hand_thread_over(fiber& exiting) noexcept;  // to who calls exit; does not come back
   [[gnu::noinline]] fiber* runner_for(task& t) noexcept;  // null: no stack; the task was put aside
   [[gnu::noinline]] runnable* pick_pinned() noexcept;   // or of the queue, by turns
   void leave_for(runnable* next, after what) noexcept;
@@ -183,6 +190,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   after after_ = after::nothing;
   biased_lock* held_ = nullptr;    // with after::unlock
   unsigned picks_left_ = picks_between_polls;
+  std::uint32_t polled_at_ = 0;    // by coarse_clock
   std::atomic<unsigned> budget_{operations_per_turn};
   std::atomic<std::uint64_t> ended_turns_{0};  // operations in turns that have ended
   boost::fibers::context* home_ = nullptr;
@@ -212,6 +220,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   std::atomic<runnable*> moved_{nullptr};  // fibers that came from other workers, last first
   std::thread thread_;
   std::latch started_{1};
+  pid_t thread_number_ = 0;           // set before started_
   std::exception_ptr start_failure_;  // set before started_
 };
 

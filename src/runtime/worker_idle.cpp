@@ -1,6 +1,8 @@
 // How a worker finds something to run, and how it sleeps.
 #include "boost_algorithm.hpp"
+#include "coarse_clock.hpp"
 #include "futex.hpp"
+#include "raised_signals.hpp"
 #include "scheduler.hpp"
 #include "worker.hpp"
 
@@ -49,6 +51,7 @@ void worker::poll() noexcept {
   if (attention || boost_in_use_) serve_boost(false);
   if (!timers.empty()) timers.fire_due(clock::now());
   if (owner.attached_reactor() != nullptr) poll_reactor();
+  if (std::exchange(polled_at_, coarse_clock::now()) != coarse_clock::now()) take_raised_signals();
   if (!owner.inbox_empty()) {
     const runnable_chain arrived = owner.take_inbox();
     queue.push_chain(arrived);
@@ -183,6 +186,7 @@ bool worker::queues_in_sight() const noexcept {
 }
 
 void worker::sleep() noexcept {
+  take_raised_signals();
   if (boost_in_use_) {
     serve_boost(true);
     if (!queue.empty()) return;

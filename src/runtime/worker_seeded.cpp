@@ -2,6 +2,7 @@
 // goes home, and a turn is one operation, so that every operation that need not wait ends in one.
 #include <spool/runtime/detail/asymmetric_fence.hpp>
 #include "futex.hpp"
+#include "raised_signals.hpp"
 #include "scheduler.hpp"
 #include "seeded.hpp"
 #include "worker.hpp"
@@ -33,6 +34,7 @@ void worker::loop_seeded() noexcept {
       const bool early = s.any_ready() && s.schedule.timer_early();
       if (early) s.advance_to(std::max(s.now(), timers.next_deadline()));
       if (timers.next_deadline() <= s.now() && (early || !s.any_ready() || s.schedule.timer_first())) {
+        s.schedule.timer_fired();
         timers.fire_one(s.schedule.bits());
         continue;
       }
@@ -48,6 +50,7 @@ void worker::loop_seeded() noexcept {
 /// Everything that is ready, in an order that depends on the run alone.
 void worker::gather() noexcept {
   seeded& s = *owner.driver();
+  if (!s.any_ready()) take_raised_signals();
   if (boost_in_use_) serve_boost(false);
   if (pinned_inbox_.load(std::memory_order_relaxed) != nullptr) drain_pinned_inbox();
   while (runnable* r = pinned_.pop_front()) s.add(*r);

@@ -11,6 +11,7 @@ detail::waiter::outcome condition_variable::wait_within(lock_type& lock, detail:
   if (!lock.owns_lock()) {
     throw std::logic_error("spool::condition_variable::wait: the lock is not held; lock it before waiting");
   }
+  detail::schedule_point();  // a notification that comes now is lost, as it should be if the lock is no part of it
   detail::waiter self;
   detail::wait_node node(self);
   node.alone = limit.none();
@@ -43,6 +44,7 @@ void condition_variable::notify_one() noexcept {
     woken = detail::claim_first(queue_);
   }
   if (woken != nullptr) woken->owner->wake();
+  detail::schedule_point();
 }
 
 void condition_variable::notify_all() noexcept {
@@ -52,6 +54,7 @@ void condition_variable::notify_all() noexcept {
     detail::claim_all(queue_, woken);
   }
   detail::wake_all(woken);
+  detail::schedule_point();
 }
 
 }  // namespace spool

@@ -12,7 +12,9 @@ void countdown::add(std::ptrdiff_t n, const char* misuse) {
     if (n > 0 ? count > std::numeric_limits<std::ptrdiff_t>::max() - n : count + n < 0) throw std::logic_error(misuse);
     if (count + n == 0 && n != 0) break;
     // Release: what a task did before it counted down is seen by who waits, whoever makes the last step.
-    if (count_.compare_exchange_weak(count, count + n, std::memory_order_acq_rel, std::memory_order_relaxed)) return;
+    if (count_.compare_exchange_weak(count, count + n, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+      return schedule_point();
+    }
   }
 
   wait_queue woken;
@@ -24,6 +26,7 @@ void countdown::add(std::ptrdiff_t n, const char* misuse) {
     if (count + n == 0) claim_all(queue_, woken);
   }
   wake_all(woken);
+  schedule_point();
 }
 
 waiter::outcome countdown::wait(wait_limit limit, const char* what) {

@@ -8,6 +8,8 @@
 
 namespace spool::detail {
 
+static_assert(sizeof(future_state_base) <= future_head_bytes);
+
 bool future_state_base::add_waiter(wait_node& node) noexcept {
   const std::lock_guard guard(mu_);
   // Relaxed: ready_ is stored under mu_.
@@ -41,7 +43,7 @@ waiter::outcome future_state_base::await(wait_limit limit) {
   wait_node node(self);
   node.alone = limit.none();
   if (!add_waiter(node)) return waiter::done;
-  const waiter::outcome how = limit.wait(self, {"future", this});
+  const waiter::outcome how = limit.wait(self, {"future", this}, waiter::needs::future);
   if (how != waiter::done) remove_waiter(node);
   return how;
 }

@@ -94,6 +94,7 @@ void semaphore::release(std::ptrdiff_t n) {
     serve(woken);
   }
   detail::wake_all(woken);
+  detail::schedule_point();
 }
 
 std::ptrdiff_t semaphore::available() const {

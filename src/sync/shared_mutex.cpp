@@ -114,11 +114,13 @@ void shared_mutex::unlock() {
     }
     writing_ = false;
     holders_.writer = nullptr;
-    if (!waited_for()) return;
-    admit_readers(woken);
-    if (holders_.readers == 0) admit_writer(woken);
+    if (waited_for()) {
+      admit_readers(woken);
+      if (holders_.readers == 0) admit_writer(woken);
+    }
   }
   detail::wake_all(woken);
+  detail::schedule_point();
 }
 
 void shared_mutex::unlock_shared() {
@@ -129,11 +131,13 @@ void shared_mutex::unlock_shared() {
       throw std::logic_error("spool::shared_mutex::unlock_shared: no reader holds it; a writer unlocks with unlock");
     }
     holders_.remove_reader();
-    if (holders_.readers != 0 || !waited_for()) return;
-    admit_writer(woken);
-    if (!writing_) admit_readers(woken);  // they waited for writers that have all given up
+    if (holders_.readers == 0 && waited_for()) {
+      admit_writer(woken);
+      if (!writing_) admit_readers(woken);  // they waited for writers that have all given up
+    }
   }
   detail::wake_all(woken);
+  detail::schedule_point();
 }
 
 }  // namespace spool

@@ -6,7 +6,8 @@ namespace spool::detail {
 
 bool wait_limit::canceled() const noexcept { return ctx_ != nullptr && ctx_->done(); }
 
-waiter::outcome wait_limit::wait(waiter& w, wait_site site) const noexcept {
+waiter::outcome wait_limit::wait(waiter& w, wait_site site, waiter::needs needs) const noexcept {
+  if (none()) w.note(needs);
   if (ctx_ == nullptr) return w.wait_until(deadline_, site);
   const done_hook hook(*ctx_, w);
   return w.wait(site);

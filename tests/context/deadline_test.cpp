@@ -21,6 +21,14 @@ TEST(Deadline, PassesByItselfOnAPlainThread) {
   EXPECT_EQ(scope.ctx().cause(), errc::deadline_exceeded);
 }
 
+TEST(Deadline, IsTheCauseToo) {
+  const cancel_scope scope = with_timeout(context::background(), 0ms);
+  EXPECT_EQ(scope.ctx().cause(), scope.ctx().err());
+  EXPECT_NE(scope.ctx().err(), error(std::error_code(errc::deadline_exceeded), "another message"));
+  EXPECT_NE(scope.ctx().err(), error());
+  EXPECT_EQ(scope.ctx().err(), make_error_code(errc::deadline_exceeded));
+}
+
 TEST(Deadline, IsNotReachedEarly) {
   const auto begun = clock::now();
   const cancel_scope scope = with_timeout(context::background(), 20ms);
@@ -124,6 +132,19 @@ TEST(Deadline, OfTheLargestTimePointIsNever) {
   EXPECT_EQ(for_max.ctx().deadline(), std::nullopt);
   for_max.cancel();
   EXPECT_TRUE(for_max.ctx().done());
+}
+
+TEST(Deadline, OfAnotherClockMayBeAnyTimePoint) {
+  using wall = std::chrono::system_clock;
+  using hours = std::chrono::time_point<wall, std::chrono::hours>;
+  const auto has_passed = [](auto when) {
+    const cancel_scope scope = with_deadline(context::background(), when);
+    return scope.ctx().done();
+  };
+  EXPECT_TRUE(has_passed(wall::time_point::min()));
+  EXPECT_TRUE(has_passed(hours::min()));
+  EXPECT_FALSE(has_passed(wall::time_point::max()));
+  EXPECT_FALSE(has_passed(hours::max()));
 }
 
 TEST(Deadline, MayBeGivenOnAnotherClock) {

@@ -210,7 +210,7 @@ test_wrong_use() {
   grep -q '^usage: ' .out || fail 'help: no usage'
   got=0
   "$binary" --serve known >/dev/full 2>.err || got=$?
-  [ "$got" -eq 1 ] || fail "full device: status $got"
+  [ "$got" -eq 1 ] || fail "full device: status $got, $(cat .err)"
 }
 
 test_progress() {

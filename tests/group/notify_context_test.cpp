@@ -159,6 +159,9 @@ TEST(NotifyContext, WhatCannotBeCaughtIsRefused) {
   EXPECT_THROW((void)notify_context(context::background(), {SIGUSR1, SIGSTOP}), std::invalid_argument);
   EXPECT_EQ(disposition(SIGUSR1), SIG_DFL) << "nothing has changed";
   EXPECT_THROW((void)notify_context(context::background(), {0}), std::invalid_argument);
+  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) {
+    EXPECT_THROW((void)notify_context(context::background(), {SIGUSR1, fault}), std::invalid_argument);
+  }
   EXPECT_THROW((void)notify_context(context::background(), {1000}), std::invalid_argument);
   EXPECT_THROW((void)notify_context(context::background(), std::initializer_list<int>{}), std::invalid_argument);
 }
@@ -208,6 +211,36 @@ class NotifyContextOnFibers : public spool_test::WithWorkers {};
 SPOOL_INSTANTIATE_WORKERS(NotifyContextOnFibers);
 
 // Workers block all signals; here the main thread does, too, and only the thread of the watch is left to take it.
+TEST_P(NotifyContextOnFibers, TakesWhatAFiberRaisesOnItsWorker) {
+  run([] {
+    const cancel_scope scope = notify_context(context::background(), {SIGUSR1, SIGTERM});
+    std::raise(SIGTERM);
+    scope.ctx().wait();
+    EXPECT_EQ(scope.ctx().cause().message(), "signal: terminated");
+  });
+}
+
+TEST_P(NotifyContextOnFibers, TakesWhatAFiberRaisesThoughTheWorkersAreBusy) {
+  run([] {
+    const cancel_scope scope = notify_context(context::background(), {SIGUSR1});
+    for (std::size_t i = 0; i < GetParam(); ++i) {
+      go([ctx = scope.ctx()] {
+        while (!ctx.done()) this_fiber::yield();
+      });
+    }
+    std::raise(SIGUSR1);
+    while (!scope.ctx().done()) this_fiber::yield();
+  });
+}
+
+TEST_P(NotifyContextOnFibers, TakesWhatABlockingCallRaises) {
+  run([] {
+    const cancel_scope scope = notify_context(context::background(), {SIGUSR1});
+    blocking([] { std::raise(SIGUSR1); });
+    scope.ctx().wait();
+  });
+}
+
 TEST_P(NotifyContextOnFibers, WakesFibersThoughEveryOtherThreadBlocksTheSignal) {
   sigset_t blocked;
   sigset_t before;

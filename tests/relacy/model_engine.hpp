@@ -88,6 +88,9 @@ fiber* fiber::make_runner(scheduler&, stack_memory) noexcept { return nullptr; }
 void worker::drain_moved() noexcept {}
 void worker::receive(fiber&) noexcept { RL_ASSERT(false); }
 void worker::preempt() noexcept { RL_ASSERT(false); }
+void worker::hand_thread_over(fiber&) noexcept { RL_ASSERT(false); }
+void watch_for_exit(worker&) {}
+void take_raised_signals() noexcept {}
 void* allocate_node(std::size_t bytes) { return ::operator new(bytes); }
 fiber* current_fiber() noexcept {
   worker* const w = current_worker();

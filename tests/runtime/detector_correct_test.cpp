@@ -4,19 +4,25 @@
 
 #include <spool/runtime/detail/timer_node.hpp>
 
+#include <runtime/leak_finder.hpp>
+
 #include <boost/fiber/all.hpp>
 
 #include <sys/eventfd.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <csignal>
+#include <cstdint>
 #include <ctime>
 #include <future>
 #include <ostream>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -186,6 +192,36 @@ TEST_P(DetectorCorrect, IsNeitherReportedNorAbandoned) {
     EXPECT_EQ(s.ended(), s.started()) << "a fiber was abandoned";
     EXPECT_FALSE(log.has("deadlock") || log.has("leak")) << log.text();
   }
+}
+
+/// The search of memory by which fibers are suspected, made again and again while the program looks stuck.
+class UnreachableCorrect : public testing::TestWithParam<program> {};
+INSTANTIATE_TEST_SUITE_P(Programs, UnreachableCorrect, testing::ValuesIn(all_programs()),
+                         [](const auto& of) { return std::string(of.param.name); });
+
+TEST_P(UnreachableCorrect, IsFoundByNoTwoSearches) {
+  const program& what = GetParam();
+  runtime rt({.threads = 2});
+  std::atomic<bool> over{false};
+  std::thread searcher([&over] {
+    std::vector<std::uint64_t> before;
+    while (!over) {
+      const auto found = detail::find_unreachable(5ms).value_or(std::vector<std::uint64_t>());
+      for (const std::uint64_t id : found) {
+        EXPECT_EQ(std::count(before.begin(), before.end(), id), 0) << "fiber " << id << " can be reached";
+      }
+      before = found;
+      std::this_thread::sleep_for(5ms);
+    }
+  });
+  stage s(rt);
+  rt.run([&] {
+    what.play(s);
+    if (std::string_view(what.name) != "RootEndsTheWait") s.wait_for_fibers();
+  });
+  s.join();
+  over = true;
+  searcher.join();
 }
 
 }  // namespace

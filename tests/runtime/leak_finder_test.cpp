@@ -21,7 +21,7 @@ class LeakFinder : public spool_test::WithWorkers {
  protected:
   /// On a thread of its own: what a search leaves on a stack looks like references.
   static std::vector<std::uint64_t> unreachable() {
-    return blocking([] { return detail::find_unreachable(); });
+    return blocking([] { return detail::find_unreachable().value_or(std::vector<std::uint64_t>()); });
   }
   static bool found(const std::atomic<std::uint64_t>& id) {
     const auto ids = unreachable();

@@ -4,6 +4,7 @@
 
 #include <support/runtimes.hpp>
 
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -71,6 +72,27 @@ TEST(Watchdog, NamesTheFiberThatBlocksInASystemCall) {
   if (!spool_test::sanitized) {
     EXPECT_TRUE(log.has("read")) << log.text();
   }
+}
+
+// The look at its stack ends a call that is not restarted, and the fiber goes on: it was stuck all the same.
+TEST(Watchdog, NamesTheFiberWhoseSystemCallTheLookEnds) {
+  constexpr int times = 10;
+  const spool_test::captured_log log;
+  runtime rt(watched(2, 50ms));
+  rt.run([] {
+    this_fiber::set_name("poller");
+    for (int i = 0; i < times; ++i) {
+      ::poll(nullptr, 0, 1000);
+      this_fiber::yield();
+    }
+  });
+  const std::string text = log.text();
+  int told = 0;
+  for (std::size_t at = text.find("\"poller\" started at"); at != std::string::npos; at = text.find("\"poller\" started at", at + 1)) {
+    ++told;
+  }
+  if (spool_test::thread_sanitized) return;  // which puts the watchdog's signal off until the call has returned
+  EXPECT_GE(told, times / 2) << text;  // one that waits for a CPU just then does not count
 }
 
 TEST(Watchdog, WhatWaitsInTheStuckWorkersQueueIsTakenByOthers) {

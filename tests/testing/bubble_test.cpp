@@ -293,6 +293,18 @@ TEST(Bubble, AnEndlessRunEnds) {
   }
 }
 
+TEST(Bubble, ATickerThatWakesNobodyKeepsADeadlockNotForEver) {
+  try {
+    run_in_bubble({.longest = 10'000}, [] {
+      const ticker t(1s);
+      channel<int>().recv();
+    });
+    FAIL() << "no failure";
+  } catch (const schedule_failure& e) {
+    EXPECT_EQ(e.how(), spool::testing::run_ending::endless);
+  }
+}
+
 TEST(Bubble, BlockingCallsHoldItUp) {
   run_in_bubble([] {
     const auto began = this_fiber::now();

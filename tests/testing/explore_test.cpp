@@ -160,6 +160,51 @@ TEST_P(Schedules, ALostWakeUpIsFoundAndItsSeedFindsItAgain) {
   }
 }
 
+// Nobody waits for what is unlocked, closed or notified: these operations wake nobody, and are points all the same.
+TEST_P(Schedules, BugsBetweenOperationsThatWakeNobodyAreFound) {
+  const auto notified_without_the_lock = [] {
+    mutex mu;
+    condition_variable changed;
+    bool ready = false;
+    go([&] {
+      ready = true;
+      changed.notify_one();
+    });
+    std::unique_lock lock(mu);
+    if (!ready) changed.wait(lock);
+  };
+  const auto set_after_the_unlock = [] {
+    shared_mutex mu;
+    bool begun = false, known = false;
+    wait_group all;
+    all.go([&] {
+      mu.lock();
+      begun = true;
+      mu.unlock();
+      known = true;
+    });
+    all.go([&] {
+      const std::lock_guard lock(mu);
+      if (begun && !known) throw std::runtime_error("begun, and not known");
+    });
+    all.wait();
+  };
+  const auto closed_twice = [] {
+    const channel<int> ch;
+    const auto close = [ch] {
+      if (!ch.closed() && !ch.close()) throw std::runtime_error("closed by another");
+    };
+    wait_group all;
+    all.go(close);
+    all.go(close);
+    all.wait();
+  };
+  const spool::testing::explore_options options{.seeds = 10'000, .schedule = GetParam()};
+  EXPECT_THROW(explore(options, notified_without_the_lock), schedule_failure);
+  EXPECT_THROW(explore(options, set_after_the_unlock), schedule_failure);
+  EXPECT_THROW(explore(options, closed_twice), schedule_failure);
+}
+
 // Three things must come in order: depth 4.
 TEST(Explore, PctFindsWhatTakesAnOrder) {
   const auto in_order = [] {

@@ -46,7 +46,13 @@ time_point to_steady(std::chrono::time_point<Clock, Duration> tp) {
     }
     return std::chrono::ceil<clock::duration>(tp);
   } else {
-    return deadline_after(tp - Clock::now());
+    // Compared as floating seconds, as the difference may be more than the clock can count.
+    const auto now = Clock::now();
+    const std::chrono::duration<double> ahead =
+        std::chrono::duration<double>(tp.time_since_epoch()) - std::chrono::duration<double>(now.time_since_epoch());
+    if (ahead <= std::chrono::duration<double>(-1e9)) return time_point::min();
+    if (ahead >= std::chrono::duration<double>(9e9)) return time_point::max();
+    return deadline_after(tp - now);
   }
 }
 

@@ -60,6 +60,10 @@ class error {
   /// Throws the held exception, or std::system_error(code(), message()). Without an error: std::logic_error.
   [[noreturn]] void rethrow() const;
 
+  /// The same code, and the same message.
+  friend bool operator==(const error& a, const error& b) {
+    return a.code_ == b.code_ && (a.detail_ == b.detail_ || a.message() == b.message());
+  }
   friend bool operator==(const error& e, errc code) noexcept { return e.code_ == make_error_code(code); }
   friend bool operator==(const error& e, const std::error_condition& condition) noexcept {
     return e.code_ == condition;

@@ -20,6 +20,7 @@ class once {
 
   template <class F>
   void call(F&& f) {
+    detail::schedule_point();
     if (called()) return;
     if (!enter()) return;
     attempt mine(*this);

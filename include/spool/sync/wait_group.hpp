@@ -61,7 +61,7 @@ class wait_group {
 
  private:
   static constexpr const char* misuse =
-      "spool::wait_group: the counter would be negative; call add before the task starts, and done once for each";
+      "spool::wait_group: the counter would be negative, or too large; call add before the task starts, and done once for each";
 
   detail::countdown tasks_;
 };

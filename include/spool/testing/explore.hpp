@@ -34,9 +34,11 @@ exploration explore(const explore_options& options, std::function<void()> f, sta
 
 }  // namespace detail
 
-/// Runs f once per seed, each time in a bubble in which every operation is a point at which another fiber may go on. f must
-/// do the same each time but for that: what it changes outside of itself it must undo. The first failure ends it with
-/// schedule_failure, whose text names the seed. With SPOOL_SEED=n in the environment only seed n is run: the failure
+/// Runs f once per seed, each time in a bubble in which every operation on channels, locks, groups, conditions, permits and
+/// pools is a point at which another fiber may go on, and so is each that wakes a fiber; unlocking a mutex for which
+/// nobody waits, starting fibers, and making, asking and cancelling contexts, futures and timers are none by themselves.
+/// f must do the same each time but for that: what it changes outside of itself it must undo. The first failure ends it
+/// with schedule_failure, whose text names the seed. With SPOOL_SEED=n in the environment only seed n is run: the failure
 /// comes back exactly, as far as f does no more than spool can order. An exception that leaves f is a failure.
 template <class F>
 exploration explore(const explore_options& options, F&& f, detail::start_site where = detail::start_site::current()) {

@@ -37,7 +37,8 @@ class recv_iterator {
 };
 
 /// All thread safe. On a nil channel they wait for ever or until the bound, and try_recv finds it empty. If moving a
-/// value throws, it was not received, and is where it was, as its move left it.
+/// value throws, it was not received, and is where it was, as its move left it. (What returns a result moves the value
+/// once more, out of reach of the channel: an exception then loses it. recv() and what takes a T& do not.)
 template <class Handle, class T>
 class recv_operations {
  public:

@@ -86,7 +86,9 @@ class send_operations {
   bool close() const {
     channel_base* base = this->base("close");
     if (base == nullptr) throw_close_of_nil();
-    return base->close();
+    const bool first = base->close();
+    schedule_point();
+    return first;
   }
 
  protected:
@@ -115,12 +117,16 @@ class observe_operations {
   /// close() was called, or one side's last endpoint is gone; there may still be values. Nil: false.
   bool closed() const {
     const channel_base* base = this->base("closed");
-    return base != nullptr && base->closed();
+    const bool is_closed = base != nullptr && base->closed();
+    schedule_point();
+    return is_closed;
   }
   /// Values in the buffer. Nil: 0, as Go's len.
   std::size_t size() const {
     const channel_base* base = this->base("size");
-    return base == nullptr ? 0 : base->size();
+    const std::size_t buffered = base == nullptr ? 0 : base->size();
+    schedule_point();
+    return buffered;
   }
   /// As given. Nil: 0, as Go's cap.
   std::size_t capacity() const {

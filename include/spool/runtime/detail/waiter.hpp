@@ -12,6 +12,7 @@
 
 #include <spool/base/clock.hpp>
 #include <spool/base/intrusive_list.hpp>
+#include <spool/base/substitutes.hpp>
 
 #include <atomic>
 #include <cstddef>
@@ -39,6 +40,8 @@ struct lock_owner {
 extern const char channel_send_wait[];
 extern const char channel_recv_wait[];
 inline constexpr std::size_t channel_head_bytes = 88;
+/// The same for a future's state.
+inline constexpr std::size_t future_head_bytes = 64;
 
 /// The `what` of a wait for a lock whose address is that of its lock_owner; compared by address.
 extern const char mutex_wait[];
@@ -109,16 +112,37 @@ class waiter {
   /// Makes a finished waiter, registered nowhere, ready for another wait.
   void rearm() noexcept;
 
+  /// What a fiber's wait without limit needs to end: somebody who refers to...
+  enum class needs : std::uint32_t {
+    unknown = 0,
+    future = 3,      // its state
+    surroundings,    // the object or what it is a part of
+    one_of_several,  // a channel of a waiter_on_several
+  };
+  /// For reports; before the wait.
+  void note(needs what) noexcept {
+    if (fiber_ != nullptr) thread_word_.store(static_cast<std::uint32_t>(what), std::memory_order_relaxed);
+  }
+
  private:
   friend class fiber;
   friend bool still_waits(const waiter* w) noexcept;
+  friend needs needs_of(const waiter* w) noexcept;
   void wake_thread() noexcept;
   outcome wait_on_thread(time_point deadline) noexcept;
   outcome wait_on_thread_unlocking(biased_lock& held) noexcept;
 
   fiber* fiber_;                                // null: a plain thread
   std::atomic<outcome> outcome_{pending};
-  std::atomic<std::uint32_t> thread_word_{0};   // futex word of a plain thread: 1 when woken
+  std::atomic<std::uint32_t> thread_word_{0};   // futex word of a plain thread: 1 when woken. Of a fiber: its `needs`
+};
+
+/// A select's: the channels that it waits on, if it waits on nothing else.
+struct waiter_on_several : waiter {
+  using waiter::waiter;
+  const void* const* objects = nullptr;
+  std::size_t count = 0;
+  const void* caller = nullptr;  // in the frame of who selects, if it is on the stack
 };
 
 /// A waiter's place in the queue of one object.
@@ -143,5 +167,11 @@ struct caller {
 };
 /// Counts one operation; after a bounded number of them the fiber yields. No lock may be held.
 [[gnu::noinline]] caller spend_budget() noexcept;
+
+/// For an operation that never waits and is not counted: in a seeded run another fiber may go on here all the same. No lock may
+/// be held.
+inline void schedule_point() noexcept {
+  if (substituted.load(std::memory_order_relaxed) != nullptr) [[unlikely]] spend_budget();
+}
 
 }  // namespace spool::detail

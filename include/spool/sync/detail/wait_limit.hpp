@@ -19,8 +19,9 @@ class wait_limit {
   bool none() const noexcept { return ctx_ == nullptr && deadline_ == time_point::max(); }
   /// The context is done already: it wins over an operation that could proceed.
   bool canceled() const noexcept;
-  /// Waits within the limit: done, timed_out or canceled. The waiter is registered where it can be found.
-  waiter::outcome wait(waiter& w, wait_site site) const noexcept;
+  /// Waits within the limit: done, timed_out or canceled. The waiter is registered where it can be found. `needs`: who can
+  /// end it if there is no limit.
+  waiter::outcome wait(waiter& w, wait_site site, waiter::needs needs = waiter::needs::surroundings) const noexcept;
   /// What a wait that ended as `how` is to its caller; none for done.
   error to_error(waiter::outcome how) const;
 
