@@ -295,14 +295,13 @@ selection selector::wait(channel_set& channels) {
   if (others_.empty()) {
     me.objects = reinterpret_cast<const void* const*>(channels.begin());
     me.count = channels.size();
-    me.caller = *std::min_element(cases_.begin(), cases_.end());
-    me.note(waiter::needs::one_of_several);
   }
 
   for (std::size_t stalled = none;;) {
     const selection chosen = enter(channels, stalled);
     if (chosen.index != none) return chosen;
     hook_others();
+    if (me.count != 0) me.note(waiter::needs::one_of_several);
     const waiter::outcome how = me.wait_until(deadline, site);
     unhook_others();
     const std::size_t won = how == waiter::timed_out ? timeout : how - 1;

@@ -47,6 +47,15 @@ void handle(int signal) noexcept {
   errno = saved;
 }
 
+/// glibc fills in 64 signals; what follows them is left from the stack of who asked, and would pass for references into it.
+void forget_what_lay_there(sigset_t& mask) noexcept {
+  sigset_t clean{};  // sigemptyset empties no more than 64
+  for (int signal = 1; signal <= 64; ++signal) {
+    if (sigismember(&mask, signal) == 1) sigaddset(&clean, signal);
+  }
+  mask = clean;
+}
+
 /// On a thread that blocks them. What waits for the process is watched by us alone: who takes it makes no difference.
 void take_raised() noexcept {
   sigset_t ours;
@@ -91,6 +100,8 @@ void signal_watch::install(int signal) {
     if (::sigaction(signal, &ours, &h.before) != 0) {
       throw std::invalid_argument("spool: signal " + std::to_string(signal) + " cannot be caught");
     }
+    forget_what_lay_there(h.before.sa_mask);
+    h.before.sa_restorer = nullptr;
     watched.fetch_or(bit_of(signal));
     give_raised_signals_to(&take_raised);
   }

@@ -147,7 +147,7 @@ void blocking_threads::note_served() noexcept {
 }
 
 void blocking_threads::serve(helpers::iterator self) noexcept {
-  const own_thread counted;
+  std::optional<own_thread> counted(std::in_place);
   ::pthread_setname_np(::pthread_self(), (name_.substr(0, 10) + "-blk").c_str());
   std::unique_lock lock(mutex_);
   --arriving_;
@@ -167,6 +167,7 @@ void blocking_threads::serve(helpers::iterator self) noexcept {
     lock.lock();
     --running_;
   }
+  counted.reset();  // before it is no helper any more: until the thread is gone nobody answers for its thread-locals
   leave(self, lock);
 }
 

@@ -2,6 +2,7 @@
 
 #include "plain_threads.hpp"
 #include "scheduler.hpp"
+#include "stack_sample.hpp"
 
 #ifdef BOOST_USE_ASAN
 #include <sanitizer/lsan_interface.h>
@@ -22,7 +23,7 @@ bool signal_handlers_installed() noexcept {
       continue;
     }
     struct sigaction action {};
-    if (::sigaction(number, nullptr, &action) != 0) continue;
+    if (::sigaction(number, nullptr, &action) != 0 || is_samplers(action)) continue;
     if ((action.sa_flags & SA_SIGINFO) != 0 || (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN)) return true;
   }
   return false;

@@ -91,7 +91,7 @@ void fiber::execute(task& t) {
   const start_site where = t.where();
   start_file.store(where.file, std::memory_order_relaxed);
   start_line.store(where.line, std::memory_order_relaxed);
-  at_work.store(&t, std::memory_order_relaxed);
+  at_work.store(&t, std::memory_order_release);
   try {
     t.run();
   } catch (const boost::context::detail::forced_unwind&) {

@@ -77,8 +77,8 @@ class fiber : public fiber_head, public list_hook {
   stack_memory stack;
 
   // What reports show, as in the head.
-  std::atomic<const task*> at_work{nullptr};  // on this task; null: waits for one
-  bool busy() const noexcept { return guest || at_work.load(std::memory_order_relaxed) != nullptr; }
+  std::atomic<const task*> at_work{nullptr};  // on this task; null: waits for one. Stored with release: who finds it knows `stack`
+  bool busy() const noexcept { return guest || at_work.load(std::memory_order_acquire) != nullptr; }
   std::atomic<bool> in_boost{false};      // waits in a primitive of Boost.Fiber
   std::atomic<const char*> start_file{""};
   std::atomic<std::uint32_t> start_line{0};

@@ -4,8 +4,10 @@
 #include "peek.hpp"
 #include "scheduler.hpp"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -33,7 +35,6 @@ using address = std::uintptr_t;
 constexpr std::size_t chunk_bytes = 64 * 1024;
 constexpr std::size_t most_searched = std::size_t{8} << 30;
 constexpr std::size_t object_bytes = 256;   // into which a reference to an object with a handle may be off
-constexpr std::size_t frame_bytes = 4096;   // the same, to what a lock on a stack is a part of
 constexpr std::size_t most_objects = 8;     // that a candidate may wait on
 constexpr std::size_t below_waiter = 1024;  // what belongs to the wait may lie below its waiter in the frame
 
@@ -126,6 +127,7 @@ std::vector<range> stacks_of_workers() {
   std::vector<range> stacks;
   scheduler_registry::all_of([&](scheduler& s) {
     for (const auto& w : s.workers()) {
+      if (!w->started()) continue;
       stacks.push_back(stack_of(w->thread()));
       const address dispatcher = number(w->dispatcher());  // at the top of its stack
       stacks.push_back({(dispatcher - dispatchers_bytes) & ~address{4095}, dispatcher});
@@ -154,8 +156,9 @@ struct waits_on {
 
 class search {
  public:
-  search(workspace& space, std::span<party> parties) noexcept
+  search(workspace& space, std::span<party> parties, const std::function<bool()>& goes_on) noexcept
       : parties_(parties),
+        goes_on_(goes_on),
         own_(space.all()),
         work_(space.take<std::size_t>(parties.size())),
         objects_(space.take<waits_on>(parties.size() * most_objects)),
@@ -200,14 +203,14 @@ class search {
     if (!search_roots()) return false;
     while (pending_ > 0) {
       const party& p = parties_[work_[--pending_]];
-      on_switching_stack_ = true;
-      search_range(p.stack);
+      on_switching_stack_ = true;  // the wait's own frames hold what switches left
+      search_range({p.stack.low, std::max(p.stack.low, p.frames)});
       on_switching_stack_ = false;
+      search_range({std::max(p.stack.low, p.frames), p.stack.high});
       search_range(p.closure);
       search_range(p.boxed);
       for (const address object : p.waited_on()) search_range({object, object + p.head_bytes});
-      // What lies on its stack it may reach without a pointer.
-      for (auto on = first_object(p.stack.low); on != objects_.end() && on->object < p.stack.high; ++on) revive(on->who);
+      revive_those_who_need(p.stack);  // it reaches them without a pointer
     }
     return true;
   }
@@ -222,12 +225,20 @@ class search {
   void look_at(address word, address where, kind_of_memory kind) noexcept {
     const auto in_a_wait = [&] { return kind == kind_of_memory::root && is_kept(where); };
     const std::size_t at = party_at(word);
-    const bool into_frames = at != parties_.size() && word >= parties_[at].frames;
-    if (into_frames && !parties_[at].live && leads_to_handle(word, parties_[at]) && !in_a_wait()) revive(at);
-    for (auto on = first_object(word); on != objects_.end() && on->object - word <= frame_bytes; ++on) {
-      const bool to_part = parties_[on->who].on_stack && into_frames && !on_switching_stack_;
-      if ((on->object == word || to_part) && !in_a_wait()) revive(on->who);
+    if (at != parties_.size() && word >= parties_[at].frames) {
+      const party& p = parties_[at];
+      if (!p.live && leads_to_handle(word, p) && !in_a_wait()) revive(at);
+      // What lies in these frames may be a part of what is pointed to, however large that is.
+      if (!on_switching_stack_ && !in_a_wait()) revive_those_who_need({p.frames, p.stack.high});
     }
+    for (auto on = first_object(word); on != objects_.end() && on->object == word; ++on) {
+      if (!in_a_wait()) revive(on->who);
+    }
+  }
+
+  /// An object on the stack of another.
+  void revive_those_who_need(range frames) noexcept {
+    for (auto on = first_object(frames.low); on != objects_.end() && on->object < frames.high; ++on) revive(on->who);
   }
 
   /// On whose stack it lies; parties_.size(): on nobody's.
@@ -274,7 +285,7 @@ class search {
       for (std::size_t i = 0; i + sizeof(address) <= bytes; i += sizeof(address)) {
         address word;
         std::memcpy(&word, buffer_.data() + i, sizeof word);
-        if (word >= lowest_ - frame_bytes && word <= highest_) look_at(word, at + i, kind);
+        if (word >= lowest_ && word <= highest_) look_at(word, at + i, kind);
       }
       at += bytes;
     }
@@ -286,7 +297,7 @@ class search {
     if (maps == nullptr) return false;
     std::size_t total = 0;
     char line[512];
-    while (total < most_searched && std::fgets(line, sizeof line, maps) != nullptr) {
+    while (total < most_searched && !given_up_ && std::fgets(line, sizeof line, maps) != nullptr) {
       range r;
       char rights[5] = {};
       if (std::sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &r.low, &r.high, rights) != 3) continue;
@@ -295,7 +306,7 @@ class search {
       total += search_pages(r);
     }
     std::fclose(maps);
-    return total < most_searched;
+    return total < most_searched && !given_up_;
   }
 
   /// Pages that were never touched hold nothing, and reading them would make them.
@@ -304,11 +315,15 @@ class search {
     constexpr std::size_t at_once = 256;
     unsigned char resident[at_once];
     std::size_t searched = 0;
-    for (address at = r.low; at < r.high;) {
+    for (address at = r.low; at < r.high && searched < most_searched;) {
+      given_up_ = given_up_ || !goes_on_();
+      if (given_up_) break;
       const std::size_t pages = std::min<std::size_t>(at_once, (r.high - at) / page);
       if (::mincore(reinterpret_cast<void*>(at), pages * page, resident) == 0) {
         for (std::size_t i = 0; i < pages; ++i) {
           const address low = at + i * page;
+          const bool fetchable = (resident[i] & 1) == 0 && is_swapped_out(low);
+          if (fetchable && !stack_depot::find(reinterpret_cast<void*>(low)).stack) given_up_ = true;  // others need that memory
           if ((resident[i] & 1) == 0 || own_.holds(low) || own_stack_.holds(low)) continue;
           if (stack_depot::find(reinterpret_cast<void*>(low)).stack) continue;
           on_switching_stack_ =
@@ -323,7 +338,35 @@ class search {
     return searched;
   }
 
+  /// What was never touched is not; a stack's guard looks as if. Of many pages in a row one look tells.
+  bool is_swapped_out(address page) noexcept {
+    constexpr std::uint64_t swapped = std::uint64_t{1} << 62;
+    if (page < noted_.low || page >= noted_.high) {
+      page_notes_.fill(0);
+      const auto at = static_cast<off_t>(page / 4096 * sizeof(std::uint64_t));
+      if (pagemap_ >= 0) (void)!::pread(pagemap_, page_notes_.data(), sizeof page_notes_, at);
+      noted_ = {page, page + page_notes_.size() * 4096};
+    }
+    return (page_notes_[(page - noted_.low) / 4096] & swapped) != 0;
+  }
+
+  struct descriptor {
+    int number = ::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    operator int() const noexcept { return number; }
+    descriptor() = default;
+    descriptor(const descriptor&) = delete;
+    descriptor& operator=(const descriptor&) = delete;
+    ~descriptor() {
+      if (number >= 0) ::close(number);
+    }
+  };
+
+  const descriptor pagemap_;
+  range noted_;  // of which page_notes_ tells
+  std::array<std::uint64_t, 256> page_notes_{};
   std::span<party> parties_;
+  const std::function<bool()>& goes_on_;
+  bool given_up_ = false;
   const range own_;
   const range own_stack_ = stack_of(::pthread_self());  // has copies of what is looked at
   const std::vector<range> worker_stacks_ = stacks_of_workers();
@@ -366,11 +409,10 @@ void note_objects(const fiber& f, const waiter* w, party& p) noexcept {
   if (seen->count > most_objects || !peek(seen->objects, p.objects.data(), seen->count * sizeof(address))) return;
   p.head_bytes = channel_head_bytes;
   p.object_count = seen->count;
-  if (p.stack.holds(number(seen->caller))) p.frames = std::max(p.frames, number(seen->caller));
 }
 
 /// Fills in what is known of `f`; under its registry's lock.
-party describe(fiber& f) noexcept {
+party describe(fiber& f, bool may_be_candidate) noexcept {
   party p;
   p.id = f.ensure_id();
   p.stack = {number(f.stack.low), number(fiber::runner_on(f.stack))};
@@ -378,6 +420,7 @@ party describe(fiber& f) noexcept {
   if (w == nullptr || !p.stack.holds(number(w))) return p;
   p.frames = number(w) + sizeof(waiter);
   p.stack.low = std::max(p.stack.low, number(w) - below_waiter);
+  if (!may_be_candidate) return p;
   note_objects(f, w, p);
   const task* t = f.at_work.load(std::memory_order_relaxed);
   alignas(task) std::byte copy[sizeof(task)];  // the fiber may go on just now, and end
@@ -397,8 +440,11 @@ void for_each_task(F f) {
 
 }  // namespace
 
-[[gnu::noinline]] std::optional<std::vector<std::uint64_t>> find_unreachable(std::chrono::milliseconds waited) {
-  if (!can_find) return {};
+[[gnu::noinline]] std::optional<std::vector<std::uint64_t>> find_unreachable(std::chrono::milliseconds waited,
+                                                                                 const std::function<bool()>& goes_on) {
+  static std::mutex one_at_a_time;  // another's notes would pass for references
+  const std::lock_guard lock(one_at_a_time);
+  if (!can_find || !goes_on()) return {};
   std::size_t most = 0;
   for_each_task([&](fiber&) { ++most; });
   most += 64;
@@ -410,12 +456,12 @@ void for_each_task(F f) {
   bool candidates = false;
   for_each_task([&](fiber& f) {
     if (n == most) return;
-    all[n] = describe(f);
-    if (coarse_clock::since(f.wait_since.load(std::memory_order_relaxed), now) < waited) all[n].object_count = 0;
+    const bool long_enough = coarse_clock::since(f.wait_since.load(std::memory_order_relaxed), now) >= waited;
+    all[n] = describe(f, long_enough);
     candidates = candidates || all[n].candidate();
     ++n;
   });
-  if (!candidates || n == most || !search(space, all.first(n)).run()) return {};
+  if (!candidates || n == most || !search(space, all.first(n), goes_on).run()) return {};
   std::vector<std::uint64_t> found;
   for (const party& p : all.first(n)) {
     if (!p.live) found.push_back(p.id);

@@ -16,6 +16,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
@@ -23,8 +24,9 @@
 namespace spool::detail {
 
 /// To be called on a plain thread. The ids of such fibers, of any runtime, among those that have waited for so long. Nothing: no
-/// fiber might be one, or memory cannot be searched, or is too large for it.
-std::optional<std::vector<std::uint64_t>> find_unreachable(std::chrono::milliseconds waited = {});
+/// fiber might be one, or memory cannot be searched, or is too large for it, or `goes_on`, which is asked every now and then, said no.
+std::optional<std::vector<std::uint64_t>> find_unreachable(
+    std::chrono::milliseconds waited = {}, const std::function<bool()>& goes_on = [] { return true; });
 
 /// What a report read of fibers would itself pass for references to their channels: it is overwritten.
 void forget(std::span<fiber_info> fibers) noexcept;

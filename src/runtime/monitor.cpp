@@ -163,13 +163,14 @@ void monitor::look_for_rings(time_point now) noexcept {
 }
 
 /// Reports fibers that wait for what nobody who still acts refers to. To be called while the workers sleep.
-void monitor::look_for_stuck_fibers(time_point now) noexcept {
+void monitor::look_for_stuck_fibers(time_point now) noexcept try {
   if (scheduler_.options().on_deadlock == deadlock_policy::off) return;
   stuck_fibers stuck = stuck_.look(scheduler_, now);
   if (stuck.found.empty()) return;
   log()->error("spool: {} (suspected): nobody who could still act refers to what these {} fibers of runtime \"{}\" wait on:{}",
                stuck.all ? "deadlock" : "leak", stuck.found.size(), scheduler_.options().name, to_lines(stuck.found));
   forget(stuck.found);
+} catch (const std::bad_alloc&) {  // it looks again
 }
 
 /// By a sleeper, else by a worker that goes home for it after its present turn.
@@ -213,7 +214,7 @@ void monitor::watch_the_end(time_point now) noexcept {
     next_report_ = now + report_every;
   }
   if (scheduler_.live() == 0) return;
-  scheduler_.helpers().dismiss_idle();  // as long as there are any, nothing is proven
+  if (scheduler_.at_rest()) scheduler_.helpers().dismiss_idle();  // as long as there are any, nothing is proven
   const auto lost = find_lost(now);
   if (!lost.empty()) {
     log()->error("spool: leak (proven): the run of runtime \"{}\" ends without these {} fibers, which nothing can wake:{}",

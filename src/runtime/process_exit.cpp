@@ -9,8 +9,8 @@
 
 #include <boost/context/fiber.hpp>
 #include <boost/fiber/context.hpp>
+#include <boost/fiber/scheduler.hpp>
 
-#include <mutex>
 #include <utility>
 
 extern "C" {
@@ -28,6 +28,12 @@ struct open_continuation {
   friend auto& continuation(boost::fibers::context& ctx) { return ctx.*Member; }
 };
 template struct open_continuation<&boost::fibers::context::c_>;
+auto& contexts_of(boost::fibers::scheduler& s);
+template <auto Member>
+struct open_contexts {
+  friend auto& contexts_of(boost::fibers::scheduler& s) { return s.*Member; }
+};
+template struct open_contexts<&boost::fibers::scheduler::worker_queue_>;
 
 }  // namespace
 
@@ -38,14 +44,7 @@ void watch_for_exit(worker& w) {
 void worker::leave_thread_to_exit() noexcept {
   if (current_worker() != this) return;  // the thread ends as it should
   owner.note_process_exit();
-  {
-    const std::lock_guard lock(owner.registry_mutex());
-    auto& fibers = owner.fibers();
-    for (fiber* f = fibers.front(); f != nullptr; f = fibers.next(*f)) {
-      if (f->context()->get_scheduler() != boost_scheduler_) continue;
-      if (f->guest || std::exchange(f->linked_in_boost, false)) f->context()->detach();
-    }
-  }
+  contexts_of(*boost_scheduler_).clear();
   set_current_worker(nullptr);
   if (current_ == nullptr) return;  // on the thread's own stack
   left_ = current_;

@@ -34,7 +34,9 @@ class seeded_schedule {
   void set_length(std::uint64_t decisions) noexcept { options_.length = decisions; }
   /// A timer fires, which may make nobody ready, and be set again.
   void timer_fired() noexcept { ++idle_firings_; }
-  bool endless() const noexcept { return decisions_ > options_.longest || idle_firings_ > options_.longest; }
+  bool endless() const noexcept {
+    return decisions_ > options_.longest || idle_firings_ / firings_per_decision > options_.longest;
+  }
   bool preempts() const noexcept { return options_.order != testing::schedule::fifo; }
   /// Moves what is known of the run to `o`.
   void tell(seeded_outcome& o);
@@ -46,7 +48,8 @@ class seeded_schedule {
   seeded_options options_;
   std::uint64_t state_ = 0;
   std::uint64_t decisions_ = 0;
-  std::uint64_t idle_firings_ = 0;         // of timers, since the last decision
+  static constexpr std::uint64_t firings_per_decision = 16;  // a ticker that nobody hears is no bug by itself
+  std::uint64_t idle_firings_ = 0;                           // of timers, since the last decision
   std::uint64_t hash_ = 0;
   std::uint32_t last_ = 0;                 // the fiber chosen last
   std::uint64_t lowest_ = 0;               // given out so far; first priorities lie above all of these

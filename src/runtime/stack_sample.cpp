@@ -38,6 +38,7 @@ constexpr auto patience = 200ms;
 // A sample that was given up may be answered later: the state says who may touch the rest.
 enum state : int { idle, wanted, writing, written };
 std::atomic<int> progress{idle};
+pthread_t asked;  // written before `wanted`
 std::array<void*, most_frames> frames;
 int depth = 0;
 struct {
@@ -70,6 +71,7 @@ void answer(int signal, siginfo_t* info, void* context) {
     return;
   }
   int expected = wanted;
+  if (progress.load(std::memory_order_acquire) != wanted || ::pthread_equal(::pthread_self(), asked) == 0) return;
   if (!progress.compare_exchange_strong(expected, writing, std::memory_order_acquire)) return;
   const int saved = errno;
   const worker* w = current_worker();
@@ -83,7 +85,7 @@ void answer(int signal, siginfo_t* info, void* context) {
 bool listen() {
   struct sigaction current {};
   ::sigaction(SIGPROF, nullptr, &current);
-  if ((current.sa_flags & SA_SIGINFO) != 0 && current.sa_sigaction == &answer) return true;
+  if (is_samplers(current)) return true;
   previous = current;
   struct sigaction ours {};
   ours.sa_sigaction = &answer;
@@ -118,6 +120,10 @@ std::string name_of(void* address) {
 
 }  // namespace
 
+bool is_samplers(const struct sigaction& action) noexcept {
+  return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == &answer;
+}
+
 stack_sample sample_stack(pthread_t thread, pid_t number) {
   static std::mutex one_at_a_time;
   const std::lock_guard lock(one_at_a_time);
@@ -127,6 +133,7 @@ stack_sample sample_stack(pthread_t thread, pid_t number) {
   if (!listen()) return {};
   stack_sample sample;
   sample.blocked = sleeps_in_kernel(number);
+  asked = thread;
   progress.store(wanted, std::memory_order_release);
   sigval value{};
   value.sival_ptr = &cookie;

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <sys/types.h>
 
+#include <csignal>
 #include <optional>
 #include <string>
 
@@ -20,6 +21,9 @@ struct stack_sample {
   std::optional<fiber_info> running;  // by the worker whose thread it is. It may have ended since
   std::string calls;                  // innermost first, each begun with "\n    "; empty: the thread did not answer
 };
+
+/// The handler that a sample installs, which may stay for a while.
+bool is_samplers(const struct sigaction& action) noexcept;
 
 /// Of the thread whose number the kernel knows as `number`.
 stack_sample sample_stack(pthread_t thread, pid_t number);

@@ -46,11 +46,12 @@ bool has(const std::vector<T>& in_order, const T& one) noexcept {
 stuck_fibers stuck_finder::look(scheduler& of, time_point now) {
   if (now < next_search_) return {};
   const auto before = activity_at_rest();
-  auto unreachable = find_unreachable(long_wait);
-  const bool nothing_ran = before && activity_at_rest() == before;
+  if (!before) return {};
+  const auto nothing_ran = [&] { return activity_at_rest() == before && !of.stopping() && !of.exiting(); };
+  auto unreachable = find_unreachable(long_wait, nothing_ran);
   bool fresh = false;
   stuck_fibers stuck;
-  if (unreachable && nothing_ran) {
+  if (unreachable && nothing_ran()) {
     std::sort(unreachable->begin(), unreachable->end());
     std::vector<wait> all, seen;
     std::vector<std::uint64_t> to_tell;

@@ -88,7 +88,7 @@ void worker::switch_home(after what) noexcept {
 void worker::finish_switch() noexcept {
   fiber& left = *left_;
   const after what = std::exchange(after_, after::nothing);
-  if (left.guest) [[unlikely]] left.context()->detach();
+  if (left.guest && what != after::exit) [[unlikely]] left.context()->detach();
   if (what == after::unlock) {
     left.state_.store(fiber::parked, std::memory_order_relaxed);
     held_->unlock();

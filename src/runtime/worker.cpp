@@ -50,6 +50,7 @@ void worker::join() {
 void worker::await_start() {
   started_.wait();
   if (start_failure_) std::rethrow_exception(start_failure_);
+  known_.store(true, std::memory_order_release);
 }
 
 void worker::run() noexcept {

@@ -123,6 +123,8 @@ class alignas(cache_line_bytes) worker : public list_hook {
   bool runs() const noexcept { return sleep_word_.load(std::memory_order_relaxed) == awake; }
   pthread_t thread() noexcept { return thread_.native_handle(); }
   const boost::fibers::context* dispatcher() const noexcept { return dispatcher_; }  // Boost's
+  /// From any thread: its thread runs, and what follows is known.
+  bool started() const noexcept { return known_.load(std::memory_order_acquire); }
   pid_t thread_number() const noexcept { return thread_number_; }  // the kernel's
   std::uint64_t random() noexcept;
   /// Operations of its fibers so far, and their switches. From any thread: a moment's truth, off by a turn at worst.
@@ -220,6 +222,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   std::atomic<runnable*> moved_{nullptr};  // fibers that came from other workers, last first
   std::thread thread_;
   std::latch started_{1};
+  std::atomic<bool> known_{false};
   pid_t thread_number_ = 0;           // set before started_
   std::exception_ptr start_failure_;  // set before started_
 };

@@ -43,7 +43,8 @@ waiter::outcome future_state_base::await(wait_limit limit) {
   wait_node node(self);
   node.alone = limit.none();
   if (!add_waiter(node)) return waiter::done;
-  const waiter::outcome how = limit.wait(self, {"future", this}, waiter::needs::future);
+  const waiter::outcome how = limit.wait(self, {"future", this},
+                                          hook_ == nullptr ? waiter::needs::future : waiter::needs::unknown);
   if (how != waiter::done) remove_waiter(node);
   return how;
 }

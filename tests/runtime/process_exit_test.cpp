@@ -1,4 +1,5 @@
-// std::exit on a fiber ends the process, as os.Exit does on a goroutine, and static objects are destroyed.
+// std::exit on a fiber ends the process, as os.Exit does on a goroutine, and static objects are destroyed. Not in a sanitizer's
+// build: there Boost.Context has thread-locals of its own, and asserts at the thread's end that no fiber runs on it.
 #include <support/runtimes.hpp>
 #include <support/sanitized.hpp>
 
@@ -16,6 +17,7 @@ namespace {
 
 using namespace spool;
 
+#ifndef SPOOL_TEST_SANITIZED
 class ProcessExit : public spool_test::WithWorkers {
  protected:
   ProcessExit() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
@@ -97,5 +99,7 @@ TEST_P(ProcessExit, OfAChildThatWasForkedOnAFiber) {
       },
       testing::ExitedWithCode(7), "");
 }
+
+#endif
 
 }  // namespace

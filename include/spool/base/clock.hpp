@@ -51,7 +51,7 @@ time_point to_steady(std::chrono::time_point<Clock, Duration> tp) {
     const std::chrono::duration<double> ahead =
         std::chrono::duration<double>(tp.time_since_epoch()) - std::chrono::duration<double>(now.time_since_epoch());
     if (ahead <= std::chrono::duration<double>(-1e9)) return time_point::min();
-    if (ahead >= std::chrono::duration<double>(9e9)) return time_point::max();
+    if (ahead >= std::chrono::duration<double>(7e9)) return time_point::max();
     return deadline_after(tp - now);
   }
 }

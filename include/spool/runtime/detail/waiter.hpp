@@ -115,7 +115,7 @@ class waiter {
   /// What a fiber's wait without limit needs to end: somebody who refers to...
   enum class needs : std::uint32_t {
     unknown = 0,
-    future = 3,      // its state
+    future = 3,      // its state, which is part of nothing
     surroundings,    // the object or what it is a part of
     one_of_several,  // a channel of a waiter_on_several
   };
@@ -142,7 +142,6 @@ struct waiter_on_several : waiter {
   using waiter::waiter;
   const void* const* objects = nullptr;
   std::size_t count = 0;
-  const void* caller = nullptr;  // in the frame of who selects, if it is on the stack
 };
 
 /// A waiter's place in the queue of one object.
