@@ -24,7 +24,7 @@ void detach(fiber& f) noexcept {
 void boost_algorithm::awakened(context* ctx) noexcept {
   worker& w = worker_;
   if (ctx->is_context(type::dispatcher_context)) {
-    w.dispatcher_ = ctx;
+    if (w.dispatcher_ != ctx) w.dispatcher_ = ctx;  // once: others may read it when the worker has started
     return;
   }
   context* active = context::active();

@@ -98,6 +98,8 @@ const deadlock deadlocks[] = {
      }},
 };
 
+// ThreadSanitizer keeps the addresses of locks and atomics, which pass for references: in its build not being found is no error.
+
 class StuckFinder : public testing::TestWithParam<deadlock> {
  protected:
   /// Beside a thread that spool does not know, which forbids every proof: until something is logged, or for 5 s. Memory may have words that
@@ -134,7 +136,6 @@ INSTANTIATE_TEST_SUITE_P(Waits, StuckFinder, testing::ValuesIn(deadlocks),
 
 TEST_P(StuckFinder, ADeadlockIsSuspectedBesideAThreadThatMayAct) {
   const std::string log = report_of(GetParam().play);
-  // ThreadSanitizer keeps the addresses of locks and atomics.
   if (spool_test::thread_sanitized && log.empty()) return;
   EXPECT_NE(log.find("deadlock (suspected): nobody who could still act refers to what these"), std::string::npos) << log;
   EXPECT_NE(log.find("stuck_finder_test.cpp:"), std::string::npos) << log;
@@ -156,6 +157,7 @@ TEST(StuckFinderBesideOthers, ALeakIsSuspectedWhileTheRestGoesOn) {
     while (log.text().empty() && std::chrono::steady_clock::now() < give_up) this_fiber::sleep_for(200ms);
     never.close();
   });
+  if (spool_test::thread_sanitized && log.text().empty()) return;
   EXPECT_TRUE(log.has("leak (suspected): nobody who could still act refers to what these 1 fibers")) << log.text();
   EXPECT_TRUE(log.has("\"leaked\" started at")) << log.text();
 }
@@ -176,6 +178,7 @@ TEST(StuckFinderBesideOthers, ADeadlockIsSuspectedThoughASignalMayCome) {
   while (log.text().empty() && std::chrono::steady_clock::now() < give_up) std::this_thread::sleep_for(10ms);
   never.close();
   other.join();
+  if (spool_test::thread_sanitized && log.text().empty()) return;
   EXPECT_TRUE(log.has("deadlock (suspected)")) << log.text();
 }
 
