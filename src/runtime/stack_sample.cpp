@@ -38,7 +38,7 @@ constexpr auto patience = 200ms;
 // A sample that was given up may be answered later: the state says who may touch the rest.
 enum state : int { idle, wanted, writing, written };
 std::atomic<int> progress{idle};
-pthread_t asked;  // written before `wanted`
+pthread_t sampled;  // written before `wanted`
 std::array<void*, most_frames> frames;
 int depth = 0;
 struct {
@@ -71,7 +71,7 @@ void answer(int signal, siginfo_t* info, void* context) {
     return;
   }
   int expected = wanted;
-  if (progress.load(std::memory_order_acquire) != wanted || ::pthread_equal(::pthread_self(), asked) == 0) return;
+  if (progress.load(std::memory_order_acquire) != wanted || ::pthread_equal(::pthread_self(), sampled) == 0) return;
   if (!progress.compare_exchange_strong(expected, writing, std::memory_order_acquire)) return;
   const int saved = errno;
   const worker* w = current_worker();
@@ -133,7 +133,7 @@ stack_sample sample_stack(pthread_t thread, pid_t number) {
   if (!listen()) return {};
   stack_sample sample;
   sample.blocked = sleeps_in_kernel(number);
-  asked = thread;
+  sampled = thread;
   progress.store(wanted, std::memory_order_release);
   sigval value{};
   value.sival_ptr = &cookie;

@@ -58,7 +58,8 @@ stuck_fibers stuck_finder::look(scheduler& of, time_point now) {
     stuck.all = true;
     scheduler_registry::for_each_busy_fiber([&](fiber& f) {
       if (&f.owner != &of) return;
-      const wait w = all.emplace_back(f.ensure_id(), f.wait_since.load(std::memory_order_relaxed));
+      const wait w{f.ensure_id(), f.wait_since.load(std::memory_order_relaxed)};
+      all.push_back(w);
       if (!has(*unreachable, w.fiber)) {
         stuck.all = stuck.all && is_outpost(f);
         return;
