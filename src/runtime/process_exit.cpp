@@ -9,7 +9,6 @@
 
 #include <boost/context/fiber.hpp>
 #include <boost/fiber/context.hpp>
-#include <boost/fiber/scheduler.hpp>
 
 #include <utility>
 
@@ -28,12 +27,6 @@ struct open_continuation {
   friend auto& continuation(boost::fibers::context& ctx) { return ctx.*Member; }
 };
 template struct open_continuation<&boost::fibers::context::c_>;
-auto& contexts_of(boost::fibers::scheduler& s);
-template <auto Member>
-struct open_contexts {
-  friend auto& contexts_of(boost::fibers::scheduler& s) { return s.*Member; }
-};
-template struct open_contexts<&boost::fibers::scheduler::worker_queue_>;
 
 }  // namespace
 
@@ -44,7 +37,7 @@ void watch_for_exit(worker& w) {
 void worker::leave_thread_to_exit() noexcept {
   if (current_worker() != this) return;  // the thread ends as it should
   owner.note_process_exit();
-  contexts_of(*boost_scheduler_).clear();
+  unlink_all_from_boost();
   set_current_worker(nullptr);
   if (current_ == nullptr) return;  // on the thread's own stack
   left_ = current_;

@@ -46,6 +46,8 @@ void worker::link_into_boost(fiber& f) noexcept {
   f.context()->worker_link(contexts_of(*boost_scheduler_));
 }
 
+void worker::unlink_all_from_boost() noexcept { contexts_of(*boost_scheduler_).clear(); }
+
 void worker::resume(fiber& to) noexcept {
   if (to.inside_boost) [[unlikely]] {
     resume_inside_boost(to);

@@ -171,6 +171,7 @@ class alignas(cache_line_bytes) worker : public list_hook {
   [[gnu::noinline]] void switch_home(after what) noexcept;
   void prepare(fiber& to) noexcept;                 // bookkeeping before `to` is resumed here
   void link_into_boost(fiber& f) noexcept;          // for what follows in Boost's own code
+  void unlink_all_from_boost() noexcept;            // it waits for none of them when it ends
   void resume(fiber& to) noexcept;                  // prepared before; returns when who called it is resumed
   [[gnu::noinline]] void resume_inside_boost(fiber& to) noexcept;
   void finish_switch() noexcept;                    // does after_ for left_
