@@ -50,8 +50,10 @@ void errgroup::start_when_allowed(detail::scheduler& s, detail::task* t) noexcep
       wait = true;
     }
   }
-  self.note(detail::waiter::needs::surroundings);
-  if (wait) self.wait({"errgroup::go", this});  // whoever claims us has counted us
+  if (wait) {
+    self.note(detail::waiter::needs::surroundings);
+    self.wait({"errgroup::go", this});  // whoever claims us has counted us
+  }
   detail::spawn(s, t);
 }
 

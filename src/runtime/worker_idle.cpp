@@ -51,7 +51,8 @@ void worker::poll() noexcept {
   if (attention || boost_in_use_) serve_boost(false);
   if (!timers.empty()) timers.fire_due(clock::now());
   if (owner.attached_reactor() != nullptr) poll_reactor();
-  if (std::exchange(polled_at_, coarse_clock::now()) != coarse_clock::now()) take_raised_signals();
+  const std::uint32_t tick = coarse_clock::now();
+  if (std::exchange(polled_at_, tick) != tick) take_raised_signals();
   if (!owner.inbox_empty()) {
     const runnable_chain arrived = owner.take_inbox();
     queue.push_chain(arrived);

@@ -210,7 +210,6 @@ TEST(NotifyContext, ScopesComeAndGoOnManyThreads) {
 class NotifyContextOnFibers : public spool_test::WithWorkers {};
 SPOOL_INSTANTIATE_WORKERS(NotifyContextOnFibers);
 
-// Workers block all signals; here the main thread does, too, and only the thread of the watch is left to take it.
 TEST_P(NotifyContextOnFibers, TakesWhatAFiberRaisesOnItsWorker) {
   run([] {
     const cancel_scope scope = notify_context(context::background(), {SIGUSR1, SIGTERM});
@@ -241,6 +240,7 @@ TEST_P(NotifyContextOnFibers, TakesWhatABlockingCallRaises) {
   });
 }
 
+// Workers block all signals; here the main thread does, too, and only the thread of the watch is left to take it.
 TEST_P(NotifyContextOnFibers, WakesFibersThoughEveryOtherThreadBlocksTheSignal) {
   sigset_t blocked;
   sigset_t before;

@@ -98,12 +98,11 @@ const deadlock deadlocks[] = {
      }},
 };
 
-// ThreadSanitizer keeps the addresses of locks and atomics, which pass for references: in its build not being found is no error.
-
+// ThreadSanitizer keeps the addresses of locks and atomics, which pass for references: there, not being found is no error.
 class StuckFinder : public testing::TestWithParam<deadlock> {
  protected:
-  /// Beside a thread that spool does not know, which forbids every proof: until something is logged, or for 5 s. Memory may have words that
-  /// pass for references by chance; then it is played again, on another stack.
+  /// Beside a thread that spool does not know, which forbids every proof: until something is logged, or for 5 s. Memory may
+  /// have words that pass for references by chance; then it is played again, on another stack.
   static std::string report_of(void (*play)(const channel<int>& never)) {
     const spool_test::captured_log log;
     for (int i = 0; i < 10 && log.text().empty(); ++i) {
